@@ -1,0 +1,8 @@
+"""The second floor: what tenants may use and what it costs."""
+
+from django.apps import AppConfig
+
+
+class BillingConfig(AppConfig):
+    name = "billing"
+    default_auto_field = "django.db.models.BigAutoField"

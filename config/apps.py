@@ -1,0 +1,10 @@
+"""The top floor: settings, addresses, processes."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401  # registers the system checks; needs loaded apps

@@ -1,0 +1,39 @@
+"""System checks that name what is wrong with the settings and what to do."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.security, deploy=True)
+def embedded_servers_are_for_the_demo(**_: Any) -> list[CheckMessage]:
+    """Production brings its own PostgreSQL and Redis, and a secret of its own."""
+    found: list[CheckMessage] = [
+        Error(f"{name} is not set.", hint=f"Set {name} to your server's address.", id=f"headroom.E00{n}")
+        for n, name in enumerate(("DATABASE_URL", "REDIS_URL"), 1)
+        if not getattr(settings, name) or "/var/demo" in getattr(settings, name)
+    ]
+    if settings.SECRET_KEY.startswith("not-a-secret"):
+        found.append(Error("HEADROOM_SECRET_KEY is not set.", hint="Set a long random value.", id="headroom.E003"))
+    return found
+
+
+@register(Tags.compatibility)
+def quota_headers_are_known(**_: Any) -> list[CheckMessage]:
+    """HEADROOM_RATELIMIT_HEADERS is ietf or none."""
+    value = settings.HEADROOM_RATELIMIT_HEADERS
+    if value in ("ietf", "none"):
+        return []
+    return [Error(f"HEADROOM_RATELIMIT_HEADERS={value!r}.", hint="Use ietf or none.", id="headroom.E004")]
+
+
+@register(Tags.database)
+def operations_has_a_receiver(databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """Somebody in operations must hear of tenants at their limit."""
+    from tenants.models import User  # models are loaded only once checks run
+
+    if not databases or settings.HEADROOM_OPS_EMAIL or User.objects.filter(is_staff=True, is_active=True).exists():
+        return []
+    hint = "Set HEADROOM_OPS_EMAIL or give a person staff status in the admin."
+    return [Warning("Nobody in operations receives alerts.", hint=hint, id="headroom.W001")]
