@@ -155,6 +155,16 @@ class Threshold(models.Model):
         return f"{self.tenant}: {self.metric or 'all metrics'} at {self.percents}"
 
 
+class JudgedLimit(models.Model):
+    """The limit a metric was last judged against in a period: tells a raised limit from a crossed threshold."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "metric_id", "period")
+    tenant = models.ForeignKey(Tenant, **TENANT)
+    metric = models.ForeignKey(Metric, **TENANT)
+    period = models.DateField()
+    limit = models.BigIntegerField(null=True)
+
+
 class Alert(models.Model):
     """One crossing, told at most once: unique on tenant, metric, period, kind, percent and limit.
 
