@@ -15,7 +15,9 @@ def embedded_servers_are_for_the_demo(**_: Any) -> list[CheckMessage]:
         if not getattr(settings, name) or "/var/demo" in getattr(settings, name)
     ]
     if settings.SECRET_KEY.startswith("not-a-secret"):
-        found.append(Error("HEADROOM_SECRET_KEY is not set.", hint="Set a long random value.", id="headroom.E003"))
+        found.append(
+            Error("HEADROOM_SECRET_KEY is not set.", hint="Set a long random value.", id="headroom.E003")
+        )
     return found
 
 
@@ -33,7 +35,11 @@ def operations_has_a_receiver(databases: Any = None, **_: Any) -> list[CheckMess
     """Somebody in operations must hear of tenants at their limit."""
     from tenants.models import User  # models are loaded only once checks run
 
-    if not databases or settings.HEADROOM_OPS_EMAIL or User.objects.filter(is_staff=True, is_active=True).exists():
+    if (
+        not databases
+        or settings.HEADROOM_OPS_EMAIL
+        or User.objects.filter(is_staff=True, is_active=True).exists()
+    ):
         return []
     hint = "Set HEADROOM_OPS_EMAIL or give a person staff status in the admin."
     return [Warning("Nobody in operations receives alerts.", hint=hint, id="headroom.W001")]

@@ -190,7 +190,8 @@ class Alert(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "metric", "period", "kind", "percent", "limit"], name="one_alert_per_crossing"
+                fields=["tenant", "metric", "period", "kind", "percent", "limit"],
+                name="one_alert_per_crossing",
             )
         ]
         indexes = [models.Index(fields=["tenant", "-at"], name="alerts_newest_first")]
@@ -234,7 +235,9 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["alert", "channel", "target"], name="one_delivery_per_receiver")
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=models.Q(status="waiting"), name="deliveries_due"),
+            models.Index(
+                fields=["due_at", "id"], condition=models.Q(status="waiting"), name="deliveries_due"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Counts in Redis, keeps in PostgreSQL. This is the public face; import nothing else from here.
 
-    from usage.metering import Charge, consume, record, peek, measure
+from usage.metering import Charge, consume, record, peek, measure
 """
 
 from usage.metering.types import (

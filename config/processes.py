@@ -1,0 +1,135 @@
+"""Runs named programs as one: starts them, keeps their logs apart, stops them all together and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 10.0
+TICK = 0.1
+
+
+class Group:
+    """A context: leaving it stops every program started in it.
+
+    The first SIGINT, SIGTERM or SIGHUP ends the block as KeyboardInterrupt, which the group then swallows: to be
+    asked to stop is no error. A second one, while the programs stop, kills those that still run.
+    `code` is what to exit with: 1 after a program that ended by itself.
+    """
+
+    def __init__(self, logs: Path | None = None) -> None:
+        """With a folder each program writes `<name>.log` there, else the lines come out here with their name."""
+        self.logs = logs
+        self.code = 0
+        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+        self._readers: list[threading.Thread] = []
+        self._replaced: dict[int, Any] = {}
+        self._asked = 0
+        self._is_deaf = False
+
+    def __enter__(self) -> Self:
+        if self.logs:
+            self.logs.mkdir(parents=True, exist_ok=True)
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup stays nohup
+                self._replaced[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._is_deaf = True
+        self.stop()
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
+        return self._asked > 0 and kind is KeyboardInterrupt
+
+    def start(
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a program in a session of its own, so that the terminal's Ctrl-C reaches it only through us."""
+        self._is_deaf = True  # a signal between the start and the note of it would leave the program behind
+        output: IO[bytes] | int = subprocess.PIPE
+        if self.logs:
+            output = self.log_of(name).open("wb")
+        program = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        self._programs[name] = program
+        if isinstance(output, int):
+            self._readers.append(threading.Thread(target=_prefix, args=(name, program.stdout), daemon=True))
+            self._readers[-1].start()
+        else:
+            output.close()
+        self._is_deaf = False
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def log_of(self, name: str) -> Path:
+        """Where a program's lines are kept."""
+        if self.logs is None:
+            raise ValueError("This group keeps no logs.")
+        return self.logs / f"{name}.log"
+
+    def ended(self) -> str | None:
+        """A sentence about a program that ended by itself, None while all run."""
+        for name, program in self._programs.items():
+            if program.poll() is not None:
+                place = f"; its log: {self.log_of(name)}" if self.logs else ""
+                return f"{name} ended with code {program.returncode}{place}"
+        return None
+
+    def wait(self) -> None:
+        """Return when a program has ended; a signal ends the wait as it ends the block."""
+        while not (sentence := self.ended()):
+            time.sleep(TICK)
+        sys.stderr.write(f"{sentence}; stopping the others.\n")
+        self.code = 1
+
+    def stop(self) -> None:
+        """TERM to every program and its children, KILL to what is left after ten seconds."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while any(program.poll() is None for program in self._programs.values()):
+            if time.monotonic() > deadline or self._asked > 1:
+                break
+            time.sleep(0.02)
+        # Also where a program has ended: its children may not have. Nobody else can be in its session.
+        self._signal(signal.SIGKILL)
+        for program in self._programs.values():
+            program.wait()
+        for reader in self._readers:
+            reader.join(1)
+        self._programs.clear()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for program in self._programs.values():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(program.pid, number)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked += 1
+        if not self._is_deaf:
+            self._is_deaf = True
+            raise KeyboardInterrupt
+
+
+def _prefix(name: str, lines: IO[bytes]) -> None:
+    """Copy a program's lines to our output, each behind its name."""
+    for line in lines:
+        with suppress(OSError):
+            sys.stdout.buffer.write(f"{name:8} | ".encode() + line)
+            sys.stdout.buffer.flush()

@@ -1,0 +1,181 @@
+"""The counts in PostgreSQL: every number only moves up within its epoch, so writing it twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+PERIODS = """
+INSERT INTO usage_usageperiod AS t (tenant_id, metric_id, period, epoch, used, refused)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::bigint[], %s::bigint[], %s::bigint[])
+ORDER BY 1, 2, 3, 4
+ON CONFLICT (tenant_id, metric_id, period, epoch) DO UPDATE
+SET used = GREATEST(t.used, excluded.used), refused = GREATEST(t.refused, excluded.refused)
+WHERE excluded.used > t.used OR excluded.refused > t.refused
+"""
+LEVELS = """
+INSERT INTO usage_usagelevel AS t (tenant_id, metric_id, epoch, added, removed)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+ORDER BY 1, 2, 3
+ON CONFLICT (tenant_id, metric_id, epoch) DO UPDATE
+SET added = GREATEST(t.added, excluded.added), removed = GREATEST(t.removed, excluded.removed)
+WHERE excluded.added > t.added OR excluded.removed > t.removed
+"""
+# A member is inserted once, whoever comes first, and moves the count in the same statement.
+MEMBERS = """
+WITH come AS (
+    INSERT INTO usage_usagemember (tenant_id, metric_id, period, member)
+    SELECT DISTINCT * FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::text[]) ORDER BY 1, 2, 3, 4
+    ON CONFLICT DO NOTHING RETURNING tenant_id, metric_id, period
+)
+INSERT INTO usage_usageperiod AS t (tenant_id, metric_id, period, epoch, used, refused)
+SELECT tenant_id, metric_id, period, 0, count(*), 0 FROM come GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+ON CONFLICT (tenant_id, metric_id, period, epoch) DO UPDATE SET used = t.used + excluded.used
+"""
+HOURS = """
+INSERT INTO usage_usagehour AS t (tenant_id, metric_id, hour, label, epoch, quantity)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[])
+ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT (tenant_id, metric_id, hour, label, epoch) DO UPDATE SET quantity = excluded.quantity
+WHERE excluded.quantity > t.quantity
+"""
+# Of two states of a level the one with more moves is the later one: it has the closing amount.
+LEVEL_HOURS = """
+INSERT INTO usage_levelhour AS t (tenant_id, metric_id, hour, epoch, added, removed, peak, closing)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[],
+                     %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+ORDER BY 1, 2, 3, 4
+ON CONFLICT (tenant_id, metric_id, hour, epoch) DO UPDATE
+SET added = GREATEST(t.added, excluded.added), removed = GREATEST(t.removed, excluded.removed),
+    peak = GREATEST(t.peak, excluded.peak), closing = excluded.closing
+WHERE excluded.added + excluded.removed > t.added + t.removed
+"""
+REFUSALS = """
+INSERT INTO usage_refusalhour AS t (tenant_id, metric_id, hour, cause, epoch, refused)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[])
+ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT (tenant_id, metric_id, hour, cause, epoch) DO UPDATE SET refused = excluded.refused
+WHERE excluded.refused > t.refused
+"""
+TOTALS = """
+SELECT t.tenant_id, t.metric_id, t.epoch, t.used, 0, t.refused, t.period FROM usage_usageperiod t
+JOIN unnest(%s::bigint[], %s::date[]) AS w (tenant_id, period) USING (tenant_id, period)
+UNION ALL
+SELECT tenant_id, metric_id, epoch, added, removed, 0, NULL FROM usage_usagelevel WHERE tenant_id = ANY (%s::bigint[])
+"""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Rows to keep, in the order of their table's columns; all values absolute within their epoch."""
+
+    periods: list[tuple[Any, ...]] = field(default_factory=list)
+    levels: list[tuple[Any, ...]] = field(default_factory=list)
+    members: list[tuple[Any, ...]] = field(default_factory=list)
+    hours: list[tuple[Any, ...]] = field(default_factory=list)
+    level_hours: list[tuple[Any, ...]] = field(default_factory=list)
+    refusals: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+class Part(NamedTuple):
+    """What one epoch holds of a metric: units used (a level: added), removed, and charges refused."""
+
+    epoch: int
+    used: int
+    removed: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All that PostgreSQL knows of one metric of a tenant in a period."""
+
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def used(self) -> int:
+        """Units over all epochs; for a level its amount."""
+        return max(0, sum(part.used - part.removed for part in self.parts))
+
+    @property
+    def refused(self) -> int:
+        return sum(part.refused for part in self.parts)
+
+    def others(self, epoch: int) -> int:
+        """Units of all epochs but this one."""
+        return sum(part.used - part.removed for part in self.parts if part.epoch != epoch)
+
+    def own(self, epoch: int) -> Part:
+        """What this epoch holds."""
+        mine = [part for part in self.parts if part.epoch == epoch]
+        return Part(epoch, *(sum(part[i] for part in mine) for i in (1, 2, 3)))
+
+
+NOTHING = Total()
+Totals = Mapping[tuple[int, int], Total]
+
+
+def keep(counts: Counts) -> None:
+    """Write the counts; what PostgreSQL has already seen, or more, stays. Call it in a transaction."""
+    with connection.cursor() as cursor:
+        for statement, rows in (
+            (PERIODS, counts.periods),
+            (LEVELS, counts.levels),
+            (MEMBERS, counts.members),
+            (HOURS, counts.hours),
+            (LEVEL_HOURS, counts.level_hours),
+            (REFUSALS, counts.refusals),
+        ):
+            if rows:
+                cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+
+def totals(wanted: Iterable[tuple[int, date]]) -> Totals:
+    """Totals by (tenant id, metric id) for each tenant in the period named with it."""
+    pairs = list(wanted)
+    ids, periods = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    parts: dict[tuple[int, int], list[Part]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS, [ids, periods, ids])
+        for tenant, metric, epoch, used, removed, refused, _ in cursor:
+            parts.setdefault((tenant, metric), []).append(Part(epoch, used, removed, refused))
+    return {key: Total(tuple(found)) for key, found in parts.items()}
+
+
+def members(tenant_id: int, metric_id: int, period: date) -> Sequence[str]:
+    """The distinct members PostgreSQL knows of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT member FROM usage_usagemember WHERE tenant_id = %s AND metric_id = %s AND period = %s",
+            [tenant_id, metric_id, period],
+        )
+        return [row[0] for row in cursor]
+
+
+def new_epoch() -> int:
+    """A number no other life of any tenant's counts has."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('usage_epoch')")
+        return int(cursor.fetchone()[0])
+
+
+def make_partitions(months: Iterable[date]) -> None:
+    """Make the monthly partitions of the hourly tables that are missing; each month is named by its first day."""
+    with connection.cursor() as cursor:
+        for first in sorted(set(months)):
+            until = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+            # Two makers wait for each other instead of failing.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('usage partitions'))")
+            for table in ("usage_usagehour", "usage_levelhour", "usage_refusalhour"):
+                cursor.execute(
+                    f"CREATE TABLE IF NOT EXISTS {table}_{first:%Y%m} PARTITION OF {table} "
+                    f"FOR VALUES FROM ('{first} 00:00+00') TO ('{until} 00:00+00')"
+                )
+
+
+def month_of(hour: datetime) -> date:
+    return date(hour.year, hour.month, 1)

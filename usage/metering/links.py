@@ -1,0 +1,175 @@
+"""Connections to Redis: held ones with a number for each call, so that no call is ever counted twice."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterError,
+    MasterDownError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    TryAgainError,
+)
+from redis.retry import Retry
+
+from usage.metering.scripts import Script
+
+# After these Redis has certainly not executed the command.
+NOT_EXECUTED = (BusyLoadingError, ClusterError, MasterDownError, NoScriptError, ReadOnlyError, TryAgainError)
+LIFE_SECONDS = 1.0
+
+
+class Unanswered(RedisError):
+    """No answer within the deadline. `is_executed` is false where Redis certainly did not execute the call."""
+
+    def __init__(self, reason: str, *, is_executed: bool) -> None:
+        super().__init__(reason)
+        self.is_executed = is_executed
+
+
+class Link:
+    """One held connection. It is an actor: its calls carry a rising number, a resend carries the same one."""
+
+    def __init__(self, connection: Any) -> None:
+        self.actor = secrets.token_hex(8)
+        self.number = 0
+        self._connection = connection
+        self._life = b""
+        self._life_read = 0.0
+
+    def life(self, *, fresh: bool = False) -> bytes:
+        """Which life of which Redis this connection speaks to; read again once a second."""
+        if fresh or not self._life or time.monotonic() - self._life_read > LIFE_SECONDS:
+            server, replication = self._ask(b"INFO", b"server"), self._ask(b"INFO", b"replication")
+            self._life = _field(server, b"run_id") + b"." + _field(replication, b"master_replid")
+            self._life_read = time.monotonic()
+        return self._life
+
+    def call(
+        self, script: Script, arguments: Callable[[Link], Sequence[Any]], keys: int
+    ) -> tuple[bytes, bool]:
+        """Run a script under the next number; `arguments` (keys, then values) may name actor, number and life.
+
+        Returns the reply and whether it took a resend. Raises Unanswered after HEADROOM_REDIS_DEADLINE seconds.
+        """
+        self.number += 1
+        deadline = time.monotonic() + settings.HEADROOM_REDIS_DEADLINE
+        is_executed, attempts = False, 0
+        while True:
+            attempts += 1
+            try:
+                return self._run(script, keys, arguments(self)), attempts > 1 and is_executed
+            except NOT_EXECUTED as error:
+                self._recover(error, script)
+                problem: Exception = error
+            except RedisError as error:
+                if isinstance(error, redis.ResponseError):
+                    raise
+                is_executed = is_executed or not isinstance(error, _NotConnected)
+                problem = error
+            if attempts >= 3 or time.monotonic() > deadline:
+                raise Unanswered(str(problem), is_executed=is_executed) from problem
+
+    def refresh(self) -> None:
+        """Drop a connection that the server closed meanwhile: a call sent into it would be of unknown fate."""
+        try:
+            if self._connection.is_connected and self._connection.can_read():
+                self._connection.disconnect()
+        except (RedisError, OSError):
+            self._connection.disconnect()
+
+    def _run(self, script: Script, keys: int, arguments: Sequence[Any]) -> bytes:
+        reply: bytes = self._ask(b"EVALSHA", script.sha, keys, *arguments)
+        return reply
+
+    def _ask(self, *command: Any) -> Any:
+        connection = self._connection
+        if not connection.is_connected:
+            self._life = b""
+            try:
+                connection.connect()
+            except (RedisError, OSError) as error:
+                raise _NotConnected(str(error)) from error
+        connection.send_packed_command(connection.pack_command(*command), check_health=False)
+        return connection.read_response()
+
+    def _recover(self, error: RedisError, script: Script) -> None:
+        """Make the next attempt worth while: load the script, or look for the new primary."""
+        if isinstance(error, NoScriptError):
+            self._ask(b"SCRIPT", b"LOAD", script.text)
+        else:
+            self._connection.disconnect()
+
+
+class _NotConnected(redis.ConnectionError):
+    """The connection could not be made, so nothing was sent."""
+
+
+def _field(info: bytes, name: bytes) -> bytes:
+    for line in info.splitlines():
+        if line.startswith(name + b":"):
+            return line.partition(b":")[2].strip()[:16]
+    return b"-"
+
+
+class Links:
+    """The process' idle connections, last used first; a forked child starts with none."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._pool = client.connection_pool
+        self._idle: list[Link] = []
+        os.register_at_fork(after_in_child=self._idle.clear)
+
+    @contextmanager
+    def one(self) -> Iterator[Link]:
+        """A connection for one thread at a time."""
+        try:
+            link = self._idle.pop()
+            link.refresh()
+        except IndexError:
+            link = Link(self._pool.make_connection())
+        try:
+            yield link
+        finally:
+            self._idle.append(link)
+
+
+def client(**options: Any) -> redis.Redis:
+    """An ordinary client for pipelines of commands that may be repeated; redis-py's own retries are off."""
+    return redis.Redis.from_url(settings.HEADROOM_REDIS_URL, retry=Retry(NoBackoff(), 0), **options)
+
+
+@cache
+def bulk() -> redis.Redis:
+    """The client of the flush and other work that can wait seconds for an answer."""
+    return client(socket_timeout=10, socket_connect_timeout=2)
+
+
+@cache
+def links() -> Links:
+    """The connections that decide requests: each attempt gets a third of the deadline."""
+    share = settings.HEADROOM_REDIS_DEADLINE / 3
+    return Links(client(socket_timeout=share, socket_connect_timeout=share, protocol=2))
+
+
+_lock = threading.Lock()
+
+
+def forget() -> None:
+    """Drop all connections; the next call makes new ones (after a change of address)."""
+    with _lock:
+        links.cache_clear()
+        bulk.cache_clear()

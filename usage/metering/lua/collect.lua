@@ -1,0 +1,20 @@
+-- collect.lua: read together everything of one tenant that is not yet in PostgreSQL.
+--
+-- KEYS   1 tenant, 2 dirty, 3 newcomers, then for each dirty hour its hour and its account
+-- ARGV   1 most newcomers to read, then each hour's name in dirty
+-- Reply  {tenant, newcomers, hour, ...}; a tenant is a flat list of fields and values, an hour is
+--        {score in dirty ('' = no longer dirty), flat list of the hour, flat list of the account}
+-- Changes nothing.
+local reply = {
+  redis.call('HGETALL', KEYS[1]),
+  redis.call('SRANDMEMBER', KEYS[3], tonumber(ARGV[1])),
+}
+for i = 2, #ARGV do
+  local hour = 4 + (i - 2) * 2
+  reply[#reply + 1] = {
+    redis.call('ZSCORE', KEYS[2], ARGV[i]) or '',
+    redis.call('HGETALL', KEYS[hour]),
+    redis.call('HGETALL', KEYS[hour + 1]),
+  }
+end
+return reply

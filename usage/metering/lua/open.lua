@@ -1,0 +1,58 @@
+-- open.lua: set up a tenant's account for one period, unless another opener was first.
+--
+-- KEYS   1 tenant, 2 account, 3 hour, 4 dirty, then the member set of each distinct metric, in order
+-- ARGV   1 life, 2 epoch the tenant was read under ("" = none), 3 epoch, 4 hour's name in dirty, 5 until,
+--        6 version, 7 plan, 8 seconds the account is kept, then ten for each metric: metric, kind (s, l, d),
+--        others, own, own removed, refused, limit, stop, cap stop, burst
+--        others: units of the other epochs (a level: added less removed); own: units of this epoch in PostgreSQL
+-- Reply  1 open; 0 another opener was first, or counts arrived under the old epoch: look again
+local WIDTH, FIRST = 10, 9
+local life, before, epoch = ARGV[1], ARGV[2], ARGV[3]
+
+local tenant = redis.call('HMGET', KEYS[1], 'life', 'epoch')
+if (tenant[2] or '') ~= before then return 0 end
+local reborn = tenant[1] ~= life
+if not reborn and tenant[2] ~= epoch then return 0 end
+
+local hour = redis.call('HGET', KEYS[3], 'epoch')
+local account = redis.call('HGET', KEYS[2], 'epoch')
+if (hour and hour ~= epoch) or (account and account ~= epoch) then
+  -- What was counted under another epoch must be in PostgreSQL before it goes.
+  if redis.call('ZSCORE', KEYS[4], ARGV[4]) then return 0 end
+  if hour ~= epoch then redis.call('DEL', KEYS[3]) end
+  if account ~= epoch then redis.call('DEL', KEYS[2]) end
+end
+if reborn then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'life', life, 'epoch', epoch)
+end
+
+local kept = redis.call('HMGET', KEYS[2], 'version', 'until')
+local newer = not kept[1] or tonumber(ARGV[6]) > tonumber(kept[1])
+  or (tonumber(ARGV[6]) == tonumber(kept[1]) and tonumber(ARGV[5]) > tonumber(kept[2]))
+if newer then
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'until', ARGV[5], 'version', ARGV[6], 'plan', ARGV[7])
+  redis.call('EXPIRE', KEYS[2], ARGV[8])
+end
+
+local sets = 0
+for i = FIRST, #ARGV, WIDTH do
+  local metric, kind, others, own = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  if kind == 'l' then
+    if redis.call('HSETNX', KEYS[1], 'o:' .. metric, others) == 1 then
+      redis.call('HSET', KEYS[1], 'a:' .. metric, own, 'r:' .. metric, ARGV[i + 4])
+    end
+  elseif redis.call('HSETNX', KEYS[2], 'o:' .. metric, others) == 1 then
+    local used = string.format('%.0f', tonumber(others) + tonumber(own))
+    if kind == 'd' then used = redis.call('SCARD', KEYS[5 + sets]) end
+    redis.call('HSET', KEYS[2], 'u:' .. metric, used)
+  end
+  if kind == 'd' then sets = sets + 1 end
+  redis.call('HSETNX', KEYS[2], 'x:' .. metric, ARGV[i + 5])
+  redis.call('HSETNX', KEYS[2], 'g:' .. metric, 0)
+  if newer or redis.call('HEXISTS', KEYS[2], 's:' .. metric) == 0 then
+    redis.call('HSET', KEYS[2], 'l:' .. metric, ARGV[i + 6], 's:' .. metric, ARGV[i + 7],
+      'c:' .. metric, ARGV[i + 8], 'b:' .. metric, ARGV[i + 9])
+  end
+end
+return 1
