@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -63,7 +64,11 @@ class User(AbstractUser):
 class TenantQuerySet(models.QuerySet["Tenant"]):
     def of(self, user: User) -> TenantQuerySet:
         """Tenants `user` is a member of; closed ones are gone from sight."""
-        return self.filter(memberships__user=user).exclude(status=Tenant.Status.CLOSED)
+        return self.open().filter(memberships__user=user)
+
+    def open(self) -> TenantQuerySet:
+        """Tenants that still exist for anybody but the operations team."""
+        return self.exclude(status=Tenant.Status.CLOSED)
 
 
 class Tenant(models.Model):
@@ -80,12 +85,16 @@ class Tenant(models.Model):
     anchor_day = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(28)],
-        help_text=_("Day of the month, 1 to 28, on which a period begins (UTC). A change acts from the next period."),
+        help_text=_(
+            "Day of the month, 1 to 28, on which a period begins (UTC). A change acts from the next period."
+        ),
     )
     # A changed anchor acts from the end of the period it was changed in: until that date the one before counts.
     anchor_before = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     anchor_since = models.DateField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    # Earlier changes, oldest first, as [until, day]; so that past periods keep the days they had.
+    anchor_past = models.JSONField(default=list, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = TenantQuerySet.as_manager()
 
@@ -110,6 +119,12 @@ class Tenant(models.Model):
         return self.name[:1].upper()
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def open_to(self, user: User) -> MembershipQuerySet:
+        """Where `user` belongs, with the tenants; closed ones are gone from sight."""
+        return self.filter(user=user).exclude(tenant__status=Tenant.Status.CLOSED).select_related("tenant")
+
+
 class Membership(models.Model):
     """What one person may do in one tenant: owners decide, admins manage, viewers look and see no money."""
 
@@ -118,10 +133,17 @@ class Membership(models.Model):
         ADMIN = "admin", _("Admin")
         VIEWER = "viewer", _("Viewer")
 
+        @property
+        def rank(self) -> int:
+            """Who outranks another may do all that the other may."""
+            return ("viewer", "admin", "owner").index(self.value)
+
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=6, choices=Role, default=Role.VIEWER)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_per_tenant")]
@@ -133,6 +155,10 @@ class Membership(models.Model):
     def sees_money(self) -> bool:
         return self.role != self.Role.VIEWER
 
+    def reaches(self, minimum: Role) -> bool:
+        """Whether this role may do what `minimum` may."""
+        return self.Role(self.role).rank >= minimum.rank
+
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def live(self, at: datetime) -> ApiKeyQuerySet:
@@ -141,6 +167,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             models.Q(expires_at=None) | models.Q(expires_at__gt=at),
             models.Q(revoked_at=None) | models.Q(revoked_at__gt=at),
         )
+
+    def unused_since(self, at: datetime) -> ApiKeyQuerySet:
+        """Keys whose last use, as far as it is written down, was at `at` or before."""
+        return self.filter(models.Q(last_used_at=None) | models.Q(last_used_at__lte=at))
 
 
 class ApiKey(models.Model):
@@ -158,10 +188,15 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=80, help_text=_("What uses it, e.g. “billing job”."))
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()

@@ -1,0 +1,75 @@
+"""Who may open a page: members of the tenant in its address, with a large enough role, and the operations team."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from tenants.models import Membership, Tenant
+from tenants.requests import CHOSEN, TenantRequest, as_tenant_request
+
+P = ParamSpec("P")
+TenantView = Callable[Concatenate[TenantRequest, P], HttpResponse]
+DjangoView = Callable[..., HttpResponse]
+
+Role = Membership.Role
+
+
+def tenant_page(minimum_role: Role = Role.VIEWER) -> Callable[[TenantView[P]], DjangoView]:
+    """For views addressed by `<slug>`: sets `request.tenant` and `request.membership`, and remembers the choice.
+
+    404 for who is no member, so that nobody learns which tenants exist; a page with 403 where the role is too
+    small. Staff may look at every tenant, not act for it: `membership` is None then and `is_viewing_as` True.
+    """
+
+    def decorate(view: TenantView[P]) -> DjangoView:
+        @wraps(view)
+        def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            asked = as_tenant_request(request)
+            _enter(asked, str(kwargs["slug"]))
+            if not _may(asked, minimum_role):
+                return render(asked, "tenants/small_role.html", {"minimum": minimum_role.label}, status=403)
+            return view(asked, *args, **kwargs)
+
+        return page
+
+    return decorate
+
+
+def staff_page(view: TenantView[P]) -> DjangoView:
+    """For pages of the operations team; 404 for everyone else."""
+
+    @wraps(view)
+    def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_staff:
+            raise Http404
+        return view(as_tenant_request(request), *args, **kwargs)
+
+    return page
+
+
+def _may(request: TenantRequest, minimum_role: Role) -> bool:
+    """Members by their role; staff may read everything, and post only what any viewer may."""
+    if request.membership is not None:
+        return request.membership.reaches(minimum_role)
+    return request.method in ("GET", "HEAD") or minimum_role == Role.VIEWER
+
+
+def _enter(request: TenantRequest, slug: str) -> None:
+    """Make the tenant of the address the request's; raises Http404 for who has no business there."""
+    membership = Membership.objects.open_to(request.user).filter(tenant__slug=slug).first()
+    request.membership = membership
+    if membership is None:
+        if not request.user.is_staff:
+            raise Http404
+        request.is_viewing_as = True
+        request.tenant = get_object_or_404(Tenant, slug=slug)
+        return
+    request.tenant = membership.tenant
+    # Written only when it changed: a poll every few seconds must not write the session each time.
+    if request.session.get(CHOSEN) != membership.tenant_id:
+        request.session[CHOSEN] = membership.tenant_id
