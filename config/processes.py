@@ -1,4 +1,4 @@
-"""Runs named programs as one: starts them, keeps their logs apart, stops them all together and nothing else."""
+"""Runs named programs as one: starts them, keeps their logs apart, stops them together and nothing else."""
 
 import os
 import signal
@@ -12,6 +12,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Any, Self
 
+import psutil
+
+from config.embedded.identity import is_alive
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 10.0
 TICK = 0.1
@@ -20,13 +24,13 @@ TICK = 0.1
 class Group:
     """A context: leaving it stops every program started in it.
 
-    The first SIGINT, SIGTERM or SIGHUP ends the block as KeyboardInterrupt, which the group then swallows: to be
-    asked to stop is no error. A second one, while the programs stop, kills those that still run.
+    The first SIGINT, SIGTERM or SIGHUP ends the block as KeyboardInterrupt, which the group then swallows:
+    to be asked to stop is no error. A second one, while the programs stop, kills those that still run.
     `code` is what to exit with: 1 after a program that ended by itself.
     """
 
     def __init__(self, logs: Path | None = None) -> None:
-        """With a folder each program writes `<name>.log` there, else the lines come out here with their name."""
+        """With a folder each program writes `<name>.log` there, else its lines come out here, named."""
         self.logs = logs
         self.code = 0
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
@@ -55,7 +59,7 @@ class Group:
     def start(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start a program in a session of its own, so that the terminal's Ctrl-C reaches it only through us."""
+        """Start a program in a session of its own, so that the terminal's Ctrl-C does not reach it."""
         self._is_deaf = True  # a signal between the start and the note of it would leave the program behind
         output: IO[bytes] | int = subprocess.PIPE
         if self.logs:
@@ -87,7 +91,9 @@ class Group:
     def ended(self) -> str | None:
         """A sentence about a program that ended by itself, None while all run."""
         for name, program in self._programs.items():
-            if program.poll() is not None:
+            if not _is_running(program):
+                _signal(program, signal.SIGKILL)
+                program.wait()
                 place = f"; its log: {self.log_of(name)}" if self.logs else ""
                 return f"{name} ended with code {program.returncode}{place}"
         return None
@@ -101,30 +107,37 @@ class Group:
 
     def stop(self) -> None:
         """TERM to every program and its children, KILL to what is left after ten seconds."""
-        self._signal(signal.SIGTERM)
+        for program in self._programs.values():
+            _signal(program, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
-        while any(program.poll() is None for program in self._programs.values()):
+        while any(_is_running(program) for program in self._programs.values()):
             if time.monotonic() > deadline or self._asked > 1:
                 break
             time.sleep(0.02)
-        # Also where a program has ended: its children may not have. Nobody else can be in its session.
-        self._signal(signal.SIGKILL)
         for program in self._programs.values():
+            _signal(program, signal.SIGKILL)  # also where a program has ended: its children may not have
             program.wait()
         for reader in self._readers:
             reader.join(1)
         self._programs.clear()
-
-    def _signal(self, number: signal.Signals) -> None:
-        for program in self._programs.values():
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(program.pid, number)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self._asked += 1
         if not self._is_deaf:
             self._is_deaf = True
             raise KeyboardInterrupt
+
+
+def _is_running(program: subprocess.Popen[bytes]) -> bool:
+    """Asks without collecting a dead program: its number, and so its group's, stays taken until then."""
+    return program.returncode is None and is_alive(psutil.Process(program.pid))
+
+
+def _signal(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To the program and its children; not once it was collected: its number may be another's by then."""
+    if program.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(program.pid, number)
 
 
 def _prefix(name: str, lines: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The programs that make up a running Headroom, and `python -m config.serve`, which runs them in the foreground."""
+"""The programs that make up a running Headroom; `python -m config.serve` runs them in the foreground."""
 
 import os
 import sys
@@ -10,8 +10,16 @@ CELERY = (sys.executable, "-m", "celery", "-A", "config.celery")
 QUIET = ("--loglevel", "INFO", "--without-gossip", "--without-mingle")
 
 
-def web(host: str, port: int) -> list[str]:
-    """The web server; GRANIAN_* variables change everything but its address."""
+WEB_DEFAULTS = {
+    "GRANIAN_WORKERS": "2",
+    "GRANIAN_BLOCKING_THREADS": "8",
+    "GRANIAN_RESPAWN_FAILED_WORKERS": "true",
+    "GRANIAN_WORKERS_KILL_TIMEOUT": "8",
+}
+
+
+def web(host: str, port: int | str) -> list[str]:
+    """The web server's command; its environment is `web_environment()`."""
     address = ("--interface", "wsgi", "--host", host, "--port", str(port))
     return [sys.executable, "-m", "granian", *address, "--no-ws", "config.wsgi:application"]
 
@@ -25,27 +33,18 @@ def background(schedule: Path) -> dict[str, list[str]]:
     }
 
 
-WEB_ENVIRONMENT = {
-    name: os.environ.get(name, value)
-    for name, value in {
-        "GRANIAN_WORKERS": "2",
-        "GRANIAN_BLOCKING_THREADS": "8",
-        "GRANIAN_RESPAWN_FAILED_WORKERS": "true",
-        "GRANIAN_WORKERS_KILL_TIMEOUT": "8",
-    }.items()
-}
+def web_environment() -> dict[str, str]:
+    """How much the web server takes on; any GRANIAN_* variable that is set already wins."""
+    return {name: os.environ.get(name, value) for name, value in WEB_DEFAULTS.items()}
 
 
 def main() -> int:
     """Run web, workers and beat until a signal comes or one of them ends; returns the exit code."""
     schedule = Path("var/beat/schedule")
     schedule.parent.mkdir(parents=True, exist_ok=True)
+    host, port = os.environ.get("HEADROOM_HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
     with Group() as group:
-        group.start(
-            "web",
-            web(os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))),
-            WEB_ENVIRONMENT,
-        )
+        group.start("web", web(host, port), web_environment())
         for name, command in background(schedule).items():
             group.start(name, command)
         group.wait()
