@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Metric, Plan
+from billing.models import Allowance, Metric, Plan
 from tenants.models import Tenant
 
 # Rows of counts are many and written every second: PostgreSQL checks no foreign keys on them,
@@ -156,20 +156,26 @@ class Threshold(models.Model):
 
 
 class JudgedLimit(models.Model):
-    """The limit a metric was last judged against in a period: tells a raised limit from a crossed threshold."""
+    """What a metric was last judged against in a period: tells a raised limit from a crossed threshold.
+
+    `refused` is the period's refusals when these limits came: only later ones are news about them.
+    """
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "period")
     tenant = models.ForeignKey(Tenant, **TENANT)
     metric = models.ForeignKey(Metric, **TENANT)
     period = models.DateField()
     limit = models.BigIntegerField(null=True)
+    included = models.BigIntegerField(null=True)
+    refused = models.BigIntegerField(default=0)
 
 
 class Alert(models.Model):
     """One crossing, told at most once: unique on tenant, metric, period, kind, percent and limit.
 
     `is_sent` is false for a threshold that was passed when it was not news: a limit was raised past it,
-    or a higher one was crossed in the same step.
+    or a higher one was crossed in the same step. `plan` and `beyond` (what happens at `limit`) are those of the
+    crossing, so that a late mail still says what was true. A refusal by a burst may have no limit.
     """
 
     class Kind(models.TextChoices):
@@ -179,11 +185,13 @@ class Alert(models.Model):
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="alerts")
     metric = models.ForeignKey(Metric, models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, models.SET_NULL, null=True, related_name="+")
     period = models.DateField()
     kind = models.CharField(max_length=9, choices=Kind, default=Kind.THRESHOLD)
     percent = models.PositiveSmallIntegerField(default=0)
-    limit = models.BigIntegerField()
+    limit = models.BigIntegerField(null=True)
     used = models.BigIntegerField()
+    beyond = models.CharField(max_length=6, choices=Allowance.Beyond, default=Allowance.Beyond.STOP)
     is_sent = models.BooleanField()
     at = models.DateTimeField()
 
@@ -191,6 +199,7 @@ class Alert(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "metric", "period", "kind", "percent", "limit"],
+                nulls_distinct=False,
                 name="one_alert_per_crossing",
             )
         ]
