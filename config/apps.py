@@ -7,4 +7,5 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  # registers the system checks; needs loaded apps
+        # Registers the system checks, which need loaded apps, and the Celery app that tasks are sent through.
+        from config import celery, checks  # noqa: F401

@@ -1,4 +1,4 @@
-"""Who may open a page: members of the tenant in its address, with a large enough role, and the operations team."""
+"""Who may open a page: members of the tenant in its address whose role is large enough, and operations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 
 from tenants.models import Membership, Tenant
 from tenants.requests import CHOSEN, TenantRequest, as_tenant_request
@@ -20,7 +21,7 @@ Role = Membership.Role
 
 
 def tenant_page(minimum_role: Role = Role.VIEWER) -> Callable[[TenantView[P]], DjangoView]:
-    """For views addressed by `<slug>`: sets `request.tenant` and `request.membership`, and remembers the choice.
+    """For views addressed by `<slug>`: sets `request.tenant` and `.membership`, and remembers the choice.
 
     404 for who is no member, so that nobody learns which tenants exist; a page with 403 where the role is too
     small. Staff may look at every tenant, not act for it: `membership` is None then and `is_viewing_as` True.
@@ -32,7 +33,7 @@ def tenant_page(minimum_role: Role = Role.VIEWER) -> Callable[[TenantView[P]], D
             asked = as_tenant_request(request)
             _enter(asked, str(kwargs["slug"]))
             if not _may(asked, minimum_role):
-                return render(asked, "tenants/small_role.html", {"minimum": minimum_role.label}, status=403)
+                raise PermissionDenied
             return view(asked, *args, **kwargs)
 
         return page

@@ -12,17 +12,16 @@ def period_of(tenant: Tenant, at: datetime) -> tuple[date, date]:
     """First day and end (exclusive) of the period that holds `at`; both begin at 00:00 UTC.
 
     A new anchor day acts from the end of the period it was set in: one short period leads to the first new
-    anchor, then periods are months again. Periods tile time without gap or overlap, over any number of changes.
+    anchor, then periods are months again. They tile time without gap or overlap, over any number of changes.
     """
     today = at.astimezone(UTC).date()
-    begins = date.min
+    begins, anchor = date.min, tenant.anchor_day
     for until, day in _former_anchors(tenant):
         if today < until:
+            anchor = day
             break
         begins = until
-    else:
-        day = tenant.anchor_day
-    start, end = _month(day, today)
+    start, end = _month(anchor, today)
     return max(start, begins), end
 
 

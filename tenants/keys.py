@@ -54,9 +54,9 @@ def seal(key: ApiKey) -> str:
 
 
 def find_key(secret: str, at: datetime) -> ApiKey:
-    """The live key that `secret` opens, with its tenant, both at most 5 s old. Don't change them: they are shared.
+    """The live key that `secret` opens, with its tenant, both at most 5 s old; shared, so don't change them.
 
-    Raises KeyRefused, and OperationalError or InterfaceError when PostgreSQL is away and the key isn't remembered.
+    Raises KeyRefused; OperationalError or InterfaceError where PostgreSQL is away and the key not remembered.
     """
     if not (match := SHAPE.fullmatch(secret)):
         raise KeyRefused(_("This is not the form of a key: copy it whole, from hr_ to its end."))

@@ -1,4 +1,4 @@
-"""Remembers in the process what was read from PostgreSQL a moment ago, and for longer while PostgreSQL is away."""
+"""Remembers in the process what was read from PostgreSQL a moment ago, for longer while that is away."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Memory(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K, at: datetime) -> V | None:
-        """The value: at most 5 s old, or ten minutes while PostgreSQL does not answer; None when there is none.
+        """The value, at most 5 s old, or ten minutes while PostgreSQL does not answer; None where none is.
 
         Raises OperationalError or InterfaceError when PostgreSQL does not answer and nothing is remembered.
         """
@@ -70,7 +70,7 @@ class Memory(Generic[K, V]):
         return value
 
     def _ask(self, key: K, at: datetime) -> V | None:
-        """Read from PostgreSQL; while it is away one reader a second finds out whether it is back, none else waits."""
+        """Read from PostgreSQL; while it is away one reader a second tries, and nobody else waits for it."""
         if self._away_until is not None and at < self._away_until:
             raise OperationalError("PostgreSQL did not answer a moment ago.")
         if self._away_until is not None:

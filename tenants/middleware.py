@@ -31,10 +31,10 @@ class NoSuchTenant(Exception):
 
 
 class TenantMiddleware(MiddlewareMixin):
-    """Sets `request.tenant` and `request.api_key`; the chosen tenant of a signed-in person is found when asked for.
+    """Sets `request.tenant` and `request.api_key`; what a signed-in person chose is found when asked for.
 
-    In this order: the host application's resolver; the tenant of the API key; `X-Tenant-ID`, only together with a
-    service key; what the person chose. A header alone never spends a tenant's quota.
+    In this order: the host application's resolver; the tenant of the API key; `X-Tenant-ID`, only together
+    with a service key; what the person chose. A header alone never spends a tenant's quota.
     """
 
     def process_request(self, plain: HttpRequest) -> HttpResponse | None:
@@ -48,7 +48,7 @@ class TenantMiddleware(MiddlewareMixin):
         except NoSuchTenant as refusal:
             return problem(request, status=400, title=_("Tenant required"), detail=str(refusal))
         except (OperationalError, InterfaceError) as error:
-            # Edge of the request: without PostgreSQL nobody can say who an unremembered key or slug belongs to.
+            # Without PostgreSQL nobody can say who a key or slug that isn't remembered belongs to.
             logger.warning("PostgreSQL does not answer; the tenant of a request stays unknown: %s", error)
             return _unavailable(request)
         if request.api_key is not None:
@@ -65,7 +65,7 @@ def presented_key(request: HttpRequest, at: datetime) -> ApiKey | None:
 
 
 def _set_tenant(request: TenantRequest, at: datetime) -> None:
-    """Whatever names the tenant without a session; what a person chose is found when it is first asked for."""
+    """What names the tenant without a session; what a person chose is found when first asked for."""
     key = request.api_key
     if slug := _resolve(request):
         request.tenant = _resolved(slug, key, at)
@@ -84,7 +84,7 @@ def _resolve(request: HttpRequest) -> str | None:
         resolver: Resolver = import_string(path)
     except ImportError as error:
         raise ImproperlyConfigured(
-            f"HEADROOM_TENANT_RESOLVER={path!r} can't be imported ({error}); name a function as package.module.name."
+            f"HEADROOM_TENANT_RESOLVER={path!r} can't be imported ({error}): use package.module.function."
         ) from error
     return resolver(request)
 

@@ -89,7 +89,7 @@ class Tenant(models.Model):
             "Day of the month, 1 to 28, on which a period begins (UTC). A change acts from the next period."
         ),
     )
-    # A changed anchor acts from the end of the period it was changed in: until that date the one before counts.
+    # A changed anchor acts from the end of the period it was changed in; until then the one before counts.
     anchor_before = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     anchor_since = models.DateField(null=True, blank=True, editable=False)
     # Earlier changes, oldest first, as [until, day]; so that past periods keep the days they had.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest
@@ -19,11 +19,11 @@ CHOSEN = "tenant"
 class TenantRequest(HttpRequest):
     """A request after TenantMiddleware: `request.tenant` is a Tenant or None.
 
-    A signed-in member's chosen tenant is looked up when `tenant` or `membership` is first read, so that pages that
-    don't ask pay nothing. The look-up is synchronous: an async view reads it after a synchronous middleware did.
+    A signed-in member's chosen tenant is looked up when `tenant` or `membership` is first read, so that pages
+    that don't ask pay nothing. The look-up is synchronous: before an async view, a middleware has to read it.
     """
 
-    user: User  # type: ignore[assignment]  # or AnonymousUser; views behind LoginRequiredMiddleware have a person
+    user: User  # a person in every view behind LoginRequiredMiddleware, else AnonymousUser
     htmx: HtmxDetails
     request_id: str
     api_key: ApiKey | None = None
@@ -42,7 +42,7 @@ class TenantRequest(HttpRequest):
 
     @cached_property
     def tenant(self) -> Tenant | None:
-        """Whose usage this request is; named by TenantMiddleware or `tenant_page`, else the one chosen last."""
+        """Whose usage this is: named by TenantMiddleware or `tenant_page`, else the one chosen last."""
         return self.membership.tenant if self.membership else None
 
     @property
@@ -58,7 +58,11 @@ def as_tenant_request(request: HttpRequest) -> TenantRequest:
     return cast(TenantRequest, request)
 
 
-@cache
 def _variant_of(base: type[HttpRequest]) -> type[TenantRequest]:
-    """WSGI's and ASGI's own request classes, with the tenant's attributes."""
-    return type(f"Tenant{base.__name__}", (TenantRequest, base), {})
+    """WSGI's or ASGI's own request class with the tenant's attributes; made once for each."""
+    if base not in _variants:
+        _variants[base] = type(f"Tenant{base.__name__}", (TenantRequest, base), {})
+    return _variants[base]
+
+
+_variants: dict[type[HttpRequest], type[TenantRequest]] = {}

@@ -9,7 +9,7 @@ from tenants.models import Tenant
 
 
 def find_tenant(slug: str, at: datetime) -> Tenant | None:
-    """The tenant, at most 5 s old; None where none is named so or it is closed. It is shared: don't change it.
+    """The tenant, at most 5 s old; None where none is named so or it is closed. Shared: don't change it.
 
     Raises OperationalError or InterfaceError when PostgreSQL is away and the tenant isn't remembered.
     """

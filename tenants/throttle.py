@@ -58,6 +58,31 @@ class Throttle:
         return f"throttle:{self.name}:{digest}:{int(at.timestamp()) // self._seconds}"
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Attempts of one kind: few by the same person from the same network, more by all from that network."""
+
+    person: Throttle
+    network: Throttle
+
+    def knock(self, request: HttpRequest, email: str, at: datetime) -> int:
+        """Count an attempt before it is made, so that parallel ones can't slip by; seconds to wait, or 0."""
+        return max(throttle.count(subject, at) for throttle, subject in self._subjects(request, email))
+
+    def welcome(self, request: HttpRequest, email: str, at: datetime) -> None:
+        """The attempt succeeded: it counts no more."""
+        for throttle, subject in self._subjects(request, email):
+            throttle.give_back(subject, at)
+
+    def _subjects(self, request: HttpRequest, email: str) -> list[tuple[Throttle, str]]:
+        network = network_of(request)
+        return [(self.person, f"{network} {email.strip().lower()}"), (self.network, network)]
+
+
+SIGN_IN = Door(Throttle("sign-in-person", 10), Throttle("sign-in-network", 50))
+RESET = Door(Throttle("reset-person", 5), Throttle("reset-network", 50))
+
+
 def network_of(request: HttpRequest) -> str:
     """Where a request comes from: an IPv4 address, or the /64 that one IPv6 customer has to choose from.
 
