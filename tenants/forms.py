@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm, UsernameField
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -16,8 +16,17 @@ from tenants.tasks import send_reset_link
 class SignInForm(AuthenticationForm):
     """E-mail and password."""
 
+    username = UsernameField(
+        label=_("Email"), widget=forms.EmailInput(attrs={"class": "in", "autofocus": True})
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"class": "in", "autocomplete": "current-password"}),
+    )
+
     error_messages = {
-        "invalid_login": _("E-mail or password is wrong. Passwords tell small from capital letters."),
+        "invalid_login": _("Email or password is wrong. Passwords tell small from capital letters."),
         "inactive": _("This account is switched off."),
     }
 
@@ -25,7 +34,11 @@ class SignInForm(AuthenticationForm):
 class ResetForm(forms.Form):
     """Asks for the mail with the link to set a password."""
 
-    email = forms.EmailField(max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(
+        label=_("Email"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"class": "in", "autocomplete": "username", "autofocus": True}),
+    )
 
     def save(self, **_options: Any) -> None:
         """Hand the address on, known or not; raises kombu's OperationalError when the broker is away."""
@@ -34,3 +47,13 @@ class ResetForm(forms.Form):
 
 class PasswordForm(SetPasswordForm[User]):
     """A new password, typed twice."""
+
+    new_password1, new_password2 = SetPasswordForm.create_password_fields(
+        label1=_("New password"), label2=_("The same again")
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "in"
+        self.fields["new_password2"].help_text = ""
