@@ -26,9 +26,7 @@ SELECT tenant_id, version, %s, %s, %s FROM raised
 """
 
 
-def limits_changed(
-    tenants: QuerySet[Tenant], *, reason: str, at: datetime, actor: User | None = None
-) -> int:
+def limits_changed(tenants: QuerySet[Tenant], *, reason: str, at: datetime, actor: User | None = None) -> int:
     """Raise the version of what `tenants` may use; call it in the transaction that made the change.
 
     Returns how many tenants it concerns.

@@ -76,7 +76,9 @@ def entitlements_of(tenants: Iterable[Tenant], at: datetime) -> dict[int, Entitl
         allowances[allowance.plan_id].append(allowance)
     default = next((plan for plan in plans.values() if plan.slug == settings.HEADROOM_DEFAULT_PLAN), None)
     if default is None:
-        raise NoDefaultPlan(f"HEADROOM_DEFAULT_PLAN={settings.HEADROOM_DEFAULT_PLAN!r} names no plan: add it.")
+        raise NoDefaultPlan(
+            f"HEADROOM_DEFAULT_PLAN={settings.HEADROOM_DEFAULT_PLAN!r} names no plan: add it."
+        )
 
     found = {}
     for tenant in tenants:
@@ -86,7 +88,10 @@ def entitlements_of(tenants: Iterable[Tenant], at: datetime) -> dict[int, Entitl
         given = [one for one in overrides[tenant.pk] if one.starts <= at]
         period = period_at(tenant, at)
         changes = [
-            moment for one in (*mine, *overrides[tenant.pk]) for moment in (one.starts, one.ends) if moment and moment > at
+            moment
+            for one in (*mine, *overrides[tenant.pk])
+            for moment in (one.starts, one.ends)
+            if moment and moment > at
         ]
         limits = {one.metric.code: _limit(one, given) for one in allowances[plan.pk]}
         until = min([period.ends, *changes])

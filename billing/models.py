@@ -92,7 +92,10 @@ class Allowance(models.Model):
     plan = models.ForeignKey(Plan, models.CASCADE, related_name="allowances")
     metric = models.ForeignKey(Metric, models.PROTECT, related_name="allowances")
     included = models.PositiveBigIntegerField(
-        null=True, blank=True, validators=QUANTITY, help_text=_("Base units (bytes, not MB); empty = unlimited.")
+        null=True,
+        blank=True,
+        validators=QUANTITY,
+        help_text=_("Base units (bytes, not MB); empty = unlimited."),
     )
     beyond = models.CharField(max_length=6, choices=Beyond, default=Beyond.STOP)
     hard_limit = models.PositiveBigIntegerField(
@@ -124,18 +127,25 @@ class PriceTier(models.Model):
 
     allowance = models.ForeignKey(Allowance, models.CASCADE, related_name="tiers")
     up_to = models.PositiveBigIntegerField(
-        null=True, blank=True, validators=QUANTITY, help_text=_("Units beyond the included ones; empty = all the rest.")
+        null=True,
+        blank=True,
+        validators=QUANTITY,
+        help_text=_("Units beyond the included ones; empty = all the rest."),
     )
     price = models.DecimalField(max_digits=18, decimal_places=9, validators=[MinValueValidator(Decimal(0))])
     per = models.PositiveBigIntegerField(
-        default=1, validators=[MinValueValidator(1)], help_text=_("Base units the price is for: 1 000 000 for 1 MB.")
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text=_("Base units the price is for: 1 000 000 for 1 MB."),
     )
     history = HistoricalRecords()
 
     class Meta:
         ordering = [models.F("up_to").asc(nulls_last=True)]
         constraints = [
-            models.UniqueConstraint(fields=["allowance", "up_to"], nulls_distinct=False, name="one_tier_per_end"),
+            models.UniqueConstraint(
+                fields=["allowance", "up_to"], nulls_distinct=False, name="one_tier_per_end"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -166,7 +176,8 @@ class Subscription(models.Model):
         ordering = ["starts"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(ends=None) | models.Q(ends__gt=models.F("starts")), name="subscription_has_length"
+                condition=models.Q(ends=None) | models.Q(ends__gt=models.F("starts")),
+                name="subscription_has_length",
             ),
             models.UniqueConstraint(
                 fields=["tenant"], condition=models.Q(ends=None), name="one_open_subscription_per_tenant"
@@ -191,7 +202,9 @@ class Override(models.Model):
         null=True, blank=True, validators=QUANTITY, help_text=_("Base units; empty with “set” = unlimited.")
     )
     reason = models.CharField(max_length=200)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
     starts = models.DateTimeField()
     ends = models.DateTimeField(null=True, blank=True)
     history = HistoricalRecords()
@@ -200,7 +213,8 @@ class Override(models.Model):
         ordering = ["starts", "pk"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(ends=None) | models.Q(ends__gt=models.F("starts")), name="override_has_length"
+                condition=models.Q(ends=None) | models.Q(ends__gt=models.F("starts")),
+                name="override_has_length",
             ),
             models.CheckConstraint(
                 condition=models.Q(mode="set") | models.Q(units__isnull=False), name="override_adds_something"
@@ -229,6 +243,10 @@ class EntitlementChangeQuerySet(models.QuerySet["EntitlementChange"]):
         """Changes that counting has not taken over yet, oldest first."""
         return self.filter(felt_at=None).order_by("pk")
 
+    def unjudged(self) -> EntitlementChangeQuerySet:
+        """Changes that counting has taken over, but that thresholds were not judged after."""
+        return self.filter(felt_at__isnull=False, judged_at=None).order_by("pk")
+
 
 class EntitlementChange(models.Model):
     """One change of what a tenant may use: who, when, why; waits here until counting has taken it over."""
@@ -239,12 +257,13 @@ class EntitlementChange(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField()
     felt_at = models.DateTimeField(null=True)
+    judged_at = models.DateTimeField(null=True)
 
     objects = EntitlementChangeQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "version"], name="one_change_per_version")]
-        indexes = [models.Index(fields=["id"], condition=models.Q(felt_at=None), name="changes_waiting")]
+        indexes = [models.Index(fields=["id"], condition=models.Q(judged_at=None), name="changes_waiting")]
 
     def __str__(self) -> str:
         return f"{self.tenant}: {self.reason}"

@@ -1,6 +1,7 @@
-"""The Celery application: tasks of `usage`, and when beat rings for them."""
+"""The Celery application: which tasks beat rings for, and how often."""
 
 import os
+from typing import Any
 
 from celery import Celery
 
@@ -9,3 +10,23 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("headroom")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+def _every(seconds: float, task: str, queue: str = "celery") -> dict[str, Any]:
+    """A task that is not begun within its own interval is dropped: the next one does its work."""
+    return {
+        "task": f"usage.tasks.{task}",
+        "schedule": seconds,
+        "options": {"queue": queue, "expires": max(1.0, seconds)},
+    }
+
+
+app.conf.beat_schedule = {
+    "flush": _every(1, "flush", "flush"),
+    "take over changes": _every(0.5, "take_over_changes", "limits"),
+    "deliver": _every(1, "deliver"),
+    "begin periods": _every(30, "begin_periods"),
+    "open ahead": _every(600, "open_ahead"),
+    "sweep limits": _every(300, "sweep_limits"),
+    "make partitions": _every(6 * 3600, "make_partitions"),
+}

@@ -189,6 +189,9 @@ HEADROOM_RATELIMIT_HEADERS = text("HEADROOM_RATELIMIT_HEADERS", "ietf")  # or "n
 HEADROOM_PATH_RULES: list[dict[str, Any]] = []  # [{"path": "/v1/", "metric": "api_calls", "amount": 1}]
 HEADROOM_OPS_EMAIL = words("HEADROOM_OPS_EMAIL")
 HEADROOM_KEEP_HOURS = timedelta(days=whole("HEADROOM_KEEP_HOURS", 92))
+HEADROOM_REDIS_DEADLINE = (
+    whole("HEADROOM_REDIS_DEADLINE_MS", 100) / 1000
+)  # seconds for one decision, resend included
 HEADROOM_REDIS_URL = REDIS_URL or "redis://localhost:6379/0"
 
 
@@ -198,6 +201,12 @@ def _broker(url: str) -> str:
     return f"{stem}/{int(database) + 1}" if database.isdecimal() else f"{url.rstrip('/')}/1"
 
 
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker that dies gives its task back after this; nothing depends on it, beat rings again anyway.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_URL = text("HEADROOM_BROKER_URL") or _broker(HEADROOM_REDIS_URL)
 
 LOGGING = {

@@ -158,7 +158,8 @@ class Threshold(models.Model):
 class JudgedLimit(models.Model):
     """What a metric was last judged against in a period: tells a raised limit from a crossed threshold.
 
-    `refused` is the period's refusals when these limits came: only later ones are news about them.
+    `refused` is the period's refusals when these limits came: only later ones are news about them. `used` follows
+    the use from the lowest threshold on: what was passed before a limit was raised is no news.
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "period")
@@ -168,6 +169,7 @@ class JudgedLimit(models.Model):
     limit = models.BigIntegerField(null=True)
     included = models.BigIntegerField(null=True)
     refused = models.BigIntegerField(default=0)
+    used = models.BigIntegerField(default=0)
 
 
 class Alert(models.Model):

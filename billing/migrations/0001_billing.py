@@ -611,6 +611,7 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=250)),
                 ("at", models.DateTimeField()),
                 ("felt_at", models.DateTimeField(null=True)),
+                ("judged_at", models.DateTimeField(null=True)),
                 (
                     "actor",
                     models.ForeignKey(
@@ -631,7 +632,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(condition=models.Q(("felt_at", None)), fields=["id"], name="changes_waiting")
+                    models.Index(condition=models.Q(("judged_at", None)), fields=["id"], name="changes_waiting")
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("tenant", "version"), name="one_change_per_version")

@@ -3,6 +3,7 @@
 from usage.metering import Charge, consume, record, peek, measure
 """
 
+from usage.metering.counters import consume, measure, peek, record
 from usage.metering.types import (
     BurstTooSmall,
     Cause,
@@ -18,3 +19,23 @@ from usage.metering.types import (
     TenantClosed,
     UnknownMetric,
 )
+
+__all__ = [
+    "BurstTooSmall",
+    "Cause",
+    "Charge",
+    "ChargeError",
+    "CountsUnavailable",
+    "Decision",
+    "Gauge",
+    "InvalidAmount",
+    "InvalidLabel",
+    "InvalidMember",
+    "Refusal",
+    "TenantClosed",
+    "UnknownMetric",
+    "consume",
+    "measure",
+    "peek",
+    "record",
+]

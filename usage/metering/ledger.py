@@ -167,7 +167,7 @@ def make_partitions(months: Iterable[date]) -> None:
     """Make the monthly partitions of the hourly tables that are missing; each month is named by its first day."""
     with connection.cursor() as cursor:
         for first in sorted(set(months)):
-            until = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+            until = next_month(first)
             # Two makers wait for each other instead of failing.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('usage partitions'))")
             for table in ("usage_usagehour", "usage_levelhour", "usage_refusalhour"):
@@ -179,3 +179,7 @@ def make_partitions(months: Iterable[date]) -> None:
 
 def month_of(hour: datetime) -> date:
     return date(hour.year, hour.month, 1)
+
+
+def next_month(first: date) -> date:
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)

@@ -1,0 +1,168 @@
+"""Opens a tenant's account in Redis from what PostgreSQL knows, and brings newer limits into open ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import redis
+from django.db import transaction
+
+from billing.entitlements import Entitlements, Limit, entitlements_of
+from billing.models import Metric
+from billing.periods import Period, period_at
+from tenants.models import Tenant
+from usage.metering import keys, ledger, scripts
+from usage.metering.catalogue import catalogue
+from usage.metering.ledger import NOTHING, Totals
+
+KIND = {Metric.Kind.SUM: "s", Metric.Kind.LEVEL: "l", Metric.Kind.DISTINCT: "d"}
+KEPT = timedelta(days=35)  # an account, after its period
+MEMBERS_KEPT = 5_800_000  # seconds: longer than any period and KEPT together; consume.lua has the same
+CHUNK = 5_000
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was found in Redis before opening: the life and epoch the tenant was last counted under."""
+
+    life: bytes
+    epoch: int | None
+
+    def is_alive(self, life: bytes) -> bool:
+        return self.epoch is not None and self.life == life
+
+
+def look(bulk: redis.Redis, tenant_id: int) -> Opening:
+    """The tenant's life and epoch in Redis; no epoch = Redis knows nothing of it."""
+    life, epoch = bulk.hmget(keys.tenant(tenant_id), "life", "epoch")
+    return Opening(life or b"", int(epoch) if epoch else None)
+
+
+def open_account(
+    bulk: redis.Redis, tenant: Tenant, entitlements: Entitlements, found: Opening, life: bytes, at: datetime
+) -> bool:
+    """Set up the account of `entitlements.period`; False when another opener was first or counts came in between.
+
+    What survived under an older epoch must be flushed before.
+    """
+    period = entitlements.period
+    totals = ledger.totals([(tenant.pk, period.first)])
+    epoch = found.epoch if found.epoch is not None and found.is_alive(life) else ledger.new_epoch()
+    hour = keys.hour_name(at)
+    arguments: list[Any] = [
+        keys.tenant(tenant.pk),
+        keys.account(tenant.pk, period),
+        keys.hour(tenant.pk, hour),
+        keys.dirty(tenant.pk),
+        *_member_sets(bulk, tenant, period),
+    ]
+    count = len(arguments)
+    arguments += [
+        life,
+        "" if found.epoch is None else found.epoch,
+        epoch,
+        keys.dirty_name(tenant.pk, hour, period),
+        int(entitlements.until.timestamp()),
+        entitlements.version,
+        entitlements.plan.pk,
+        int((period.ends + KEPT - at).total_seconds()),
+    ]
+    for metric in catalogue().metrics.values():
+        own = totals.get((tenant.pk, metric.pk), NOTHING).own(epoch)
+        arguments += [*standing_counts(totals, tenant.pk, metric, epoch), own.refused]
+        arguments += _limits(entitlements.limits.get(metric.code))
+    return bool(run(bulk, scripts.OPEN, count, arguments))
+
+
+def standing_counts(totals: Totals, tenant_id: int, metric: Metric, epoch: int) -> list[Any]:
+    """What PostgreSQL knows of a metric as open.lua and raise.lua take it: metric, kind, others, own, removed."""
+    total = totals.get((tenant_id, metric.pk), NOTHING)
+    own = total.own(epoch)
+    return [metric.code, KIND[Metric.Kind(metric.kind)], total.others(epoch), own.used, own.removed]
+
+
+def add_members(bulk: redis.Redis, tenant_id: int, metric: Metric, period: date) -> str:
+    """Add the members PostgreSQL knows of to the metric's set; returns the set's key. Adding twice is harmless."""
+    key = keys.members(tenant_id, metric.code, period)
+    known = ledger.members(tenant_id, metric.pk, period)
+    pipe = bulk.pipeline(transaction=False)
+    for start in range(0, len(known), CHUNK):
+        pipe.sadd(key, *known[start : start + CHUNK])
+        pipe.expire(key, MEMBERS_KEPT)
+    pipe.execute()
+    return key
+
+
+def _member_sets(bulk: redis.Redis, tenant: Tenant, period: Period) -> Iterator[str]:
+    for metric in catalogue().metrics.values():
+        if metric.kind == Metric.Kind.DISTINCT:
+            yield add_members(bulk, tenant.pk, metric, period.first)
+
+
+def _limits(limit: Limit | None) -> list[int]:
+    """Limit, stop, cap stop and burst for Redis; a metric that the plan lacks is full from the start."""
+    if limit is None:
+        return [0, 0, NONE, NONE]
+    return [NONE if value is None else value for value in (limit.size, limit.stop, None, limit.burst)]
+
+
+def rewrite_limits(bulk: redis.Redis, tenants: Iterable[Tenant], at: datetime) -> None:
+    """Bring the limits as PostgreSQL has them now into the current and next accounts of `tenants`."""
+    tenants = list(tenants)
+    ahead = {tenant.pk: period_at(tenant, at).ends for tenant in tenants}
+    current = entitlements_of(tenants, at)
+    pipe = bulk.pipeline(transaction=False)
+    for one in current.values():
+        _queue_rewrite(pipe, one)
+    for ends in set(ahead.values()):
+        those = [tenant for tenant in tenants if ahead[tenant.pk] == ends]
+        for one in entitlements_of(those, ends).values():
+            _queue_rewrite(pipe, one)
+    execute(pipe, bulk, scripts.REWRITE)
+
+
+def _queue_rewrite(pipe: Any, entitlements: Entitlements) -> None:
+    arguments: list[Any] = [
+        keys.account(entitlements.tenant.pk, entitlements.period),
+        entitlements.version,
+        int(entitlements.until.timestamp()),
+        entitlements.plan.pk,
+    ]
+    for metric in catalogue().metrics.values():
+        arguments += [metric.code, *_limits(entitlements.limits.get(metric.code))]
+    pipe.evalsha(scripts.REWRITE.sha, 1, *arguments)
+
+
+def run(bulk: redis.Redis, script: scripts.Script, count: int, arguments: list[Any]) -> Any:
+    """Run a script that may be repeated; `count` of the arguments are keys."""
+    try:
+        return bulk.evalsha(script.sha, count, *arguments)
+    except redis.exceptions.NoScriptError:
+        return bulk.eval(script.text, count, *arguments)
+
+
+def execute(pipe: Any, bulk: redis.Redis, script: scripts.Script) -> list[Any]:
+    """Run a pipeline of one script's calls, which may be repeated; loads the script where Redis lacks it."""
+    stack = list(pipe.command_stack)
+    try:
+        return list(pipe.execute())
+    except redis.exceptions.NoScriptError:
+        bulk.script_load(script.text)
+        again = bulk.pipeline(transaction=False)
+        for command in stack:
+            again.execute_command(*command[0])
+        return list(again.execute())
+
+
+@transaction.atomic
+def ensure_months(at: datetime) -> int:
+    """Make the hourly tables' partitions for this month and the next two; returns how many months."""
+    months = [ledger.month_of(at)]
+    while len(months) < 3:
+        months.append(ledger.next_month(months[-1]))
+    ledger.make_partitions(months)
+    return len(months)

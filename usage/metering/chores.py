@@ -1,0 +1,49 @@
+"""The chores of counting, each by its name, on this process' connection to Redis; tasks and commands call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from usage.metering import upkeep
+from usage.metering.accounts import ensure_months
+from usage.metering.flush import flush as flush_dirty
+from usage.metering.links import bulk, links
+
+
+def flush(at: datetime) -> int:
+    """Bring what Redis counted into PostgreSQL; returns how many tenants."""
+    return flush_dirty(bulk(), at)
+
+
+def take_over_changes(at: datetime) -> int:
+    """Bring changed limits into Redis; returns how many changes."""
+    return upkeep.take_over_changes(bulk(), at)
+
+
+def begin_periods(at: datetime) -> int:
+    """Judge tenants whose period has begun; returns how many."""
+    return upkeep.begin_periods(at)
+
+
+def open_ahead(at: datetime) -> int:
+    """Open accounts of the next period ahead of midnight; returns how many."""
+    with links().one() as link:
+        life = link.life()
+    return upkeep.open_ahead(bulk(), life, at)
+
+
+def sweep_limits(at: datetime) -> int:
+    """Write the limits of tenants used lately again; returns how many tenants."""
+    return upkeep.sweep_limits(bulk(), at)
+
+
+def make_partitions(at: datetime) -> int:
+    """Make the hourly tables' partitions for this month and the next two; returns how many months."""
+    return ensure_months(at)
+
+
+CHORES: Mapping[str, Callable[[datetime], int]] = {
+    chore.__name__: chore
+    for chore in (flush, take_over_changes, begin_periods, open_ahead, sweep_limits, make_partitions)
+}

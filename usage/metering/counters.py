@@ -1,0 +1,198 @@
+"""Counting: one round trip to Redis that counts all charges or none, and opens cold accounts on the way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from django.db import InterfaceError, OperationalError
+from redis.exceptions import RedisError
+
+from billing.entitlements import entitlements
+from billing.models import Metric
+from billing.periods import period_at
+from tenants.models import Tenant
+from usage.metering import keys, scripts
+from usage.metering.accounts import look, open_account
+from usage.metering.catalogue import catalogue
+from usage.metering.charges import Packed, pack, pack_level, pack_looks
+from usage.metering.flush import flush
+from usage.metering.links import Link, Unanswered, bulk, links
+from usage.metering.types import (
+    BurstTooSmall,
+    Cause,
+    Charge,
+    CountsUnavailable,
+    Decision,
+    Gauge,
+    InvalidAmount,
+    Refusal,
+    TenantClosed,
+)
+
+logger = logging.getLogger(__name__)
+
+COUNTED, REFUSED, COLD, MOVED, STALE, BURST, BEYOND = range(7)
+CAUSES = {1: Cause.LIMIT, 2: Cause.CAP, 3: Cause.BURST}
+GAUGE = 7  # integers for each charge in a reply
+ROUNDS = 8  # to open a cold account against others who open it too
+
+
+def consume(
+    tenant: Tenant, *charges: Charge, gates: Sequence[str] = (), at: datetime, request_id: str = ""
+) -> Decision:
+    """Count all `charges` of `tenant`, or none when one of them, or one of the `gates`, is refused.
+
+    Amounts are base units. A gate is a metric known only afterwards: refused once its stop is reached, counted
+    later by `record`. Raises ChargeError for charges that can't be counted, CountsUnavailable when Redis is away
+    and a metric's policy is to refuse.
+    """
+    return _ask(tenant, [*map(pack, charges), *pack_looks("g", gates)], at=at, request_id=request_id)
+
+
+def record(tenant: Tenant, *charges: Charge, at: datetime) -> Decision:
+    """Count all `charges`, whatever the limits: what has already happened. Raises ChargeError, CountsUnavailable."""
+    return _ask(tenant, [pack(charge) for charge in charges], at=at, is_forced=True)
+
+
+def measure(tenant: Tenant, metric: str, amount: int, *, at: datetime) -> Decision:
+    """Set a level to what the host's own job found; never refused. Raises ChargeError, CountsUnavailable."""
+    return _ask(tenant, [pack_level(metric, amount)], at=at, is_forced=True)
+
+
+def peek(tenant: Tenant, at: datetime) -> tuple[Gauge, ...] | None:
+    """How every metric stands in Redis right now; None where the tenant is not open or Redis is away."""
+    looks = pack_looks("p", catalogue().metrics)
+    try:
+        with links().one() as link:
+            reply, _ = _call(link, tenant, looks, at, is_forced=True, request_id="", is_kept=False)
+    except RedisError as error:
+        logger.warning("No live counts of %s: %s", tenant.slug, error)
+        return None
+    return _gauges(looks, reply[2:]) if reply[0] == COUNTED else None
+
+
+def _ask(
+    tenant: Tenant, packed: list[Packed], *, at: datetime, is_forced: bool = False, request_id: str = ""
+) -> Decision:
+    if tenant.is_closed:
+        raise TenantClosed(f"{tenant.slug} is closed: reopen it in the admin to count for it.")
+    if not packed:
+        raise InvalidAmount("Nothing to count: give at least one charge.")
+    try:
+        with links().one() as link:
+            return _decide(link, tenant, packed, at, is_forced=is_forced, request_id=request_id)
+    except (RedisError, OperationalError, InterfaceError) as error:
+        # The one place that knows what happens while Redis (or, for a cold account, PostgreSQL) does not answer.
+        logger.warning("Counts of %s unavailable: %s", tenant.slug, error)
+        return _without_counts(tenant, packed, at, error)
+
+
+def _decide(
+    link: Link, tenant: Tenant, packed: list[Packed], at: datetime, *, is_forced: bool, request_id: str
+) -> Decision:
+    for _ in range(ROUNDS):
+        reply, is_resent = _call(link, tenant, packed, at, is_forced=is_forced, request_id=request_id)
+        status = reply[0]
+        if status == MOVED:
+            at = datetime.fromtimestamp(reply[1], UTC)
+        elif status == COLD:
+            if is_resent:
+                # The first attempt may have been counted before its account was lost: counting again could double it.
+                raise Unanswered("the account was lost between a call and its resend", is_executed=True)
+            _open(link, tenant, at)
+        else:
+            return _decision(tenant, packed, at, reply)
+    raise Unanswered(f"account of {tenant.slug} could not be opened in {ROUNDS} rounds", is_executed=False)
+
+
+def _call(
+    link: Link,
+    tenant: Tenant,
+    packed: Sequence[Packed],
+    at: datetime,
+    *,
+    is_forced: bool,
+    request_id: str,
+    is_kept: bool = True,
+) -> tuple[list[int], bool]:
+    """One round trip; the reply's integers, and whether a resend was needed that may have found it executed."""
+    period, hour = period_at(tenant, at), keys.hour_name(at)
+    names = [
+        keys.tenant(tenant.pk),
+        keys.account(tenant.pk, period),
+        keys.hour(tenant.pk, hour),
+        keys.dirty(tenant.pk),
+        keys.caller(tenant.pk, link.actor),
+        keys.refusals(tenant.pk),
+        keys.newcomers(tenant.pk),
+        *(keys.members(tenant.pk, one.metric.code, period) for one in packed if one.op == "d"),
+    ]
+    rest = [
+        int(at.timestamp()) // 3600,
+        str(period),
+        keys.dirty_name(tenant.pk, hour, period),
+        "1" if is_forced else "0",
+        request_id,
+        *(part for one in packed for part in one.arguments),
+    ]
+    reply, is_resent = link.call(
+        scripts.CONSUME, lambda it: [*names, it.life(), it.number if is_kept else 0, *rest], len(names)
+    )
+    return [int(part) for part in reply.split(b",")], is_resent
+
+
+def _open(link: Link, tenant: Tenant, at: datetime) -> None:
+    """Open the tenant's account; whoever comes second finds it open at the next call."""
+    redis = bulk()
+    life = link.life(fresh=True)
+    found = look(redis, tenant.pk)
+    if found.epoch is not None and not found.is_alive(life):
+        flush(redis, at, only=tenant.pk)  # what survived, under its old epoch
+    # The row is read again: the caller's copy may have an older anchor day.
+    current = Tenant.objects.get(pk=tenant.pk)
+    tenant.anchor_day, tenant.anchor_before, tenant.anchor_since = (
+        current.anchor_day,
+        current.anchor_before,
+        current.anchor_since,
+    )
+    if not open_account(redis, current, entitlements(current, at), found, life, at):
+        flush(redis, at, only=tenant.pk)
+
+
+def _decision(tenant: Tenant, packed: Sequence[Packed], at: datetime, reply: Sequence[int]) -> Decision:
+    status, period = reply[0], period_at(tenant, at)
+    if status in (BURST, BEYOND):
+        charge = packed[reply[1]].charge
+        if status == BEYOND:
+            raise InvalidAmount(f"{charge.metric}: {charge.amount} more would pass 2**53 units.")
+        raise BurstTooSmall(
+            f"{charge.metric}: {charge.amount} at once is more than its burst per minute allows."
+        )
+    if status == STALE:
+        raise Unanswered("a later call of this connection was answered first", is_executed=True)
+    plan = catalogue().plans.get(reply[1])
+    if status == COUNTED:
+        return Decision(tenant, plan, period, at, _gauges(packed, reply[2:]))
+    gauges = _gauges(packed, reply[5:])
+    index, cause, wait = reply[2:5]
+    refusal = Refusal(packed[index].charge, CAUSES[cause], gauges[index], wait if cause == 3 else None)
+    return Decision(tenant, plan, period, at, gauges, refusal)
+
+
+def _gauges(packed: Sequence[Packed], values: Sequence[int]) -> tuple[Gauge, ...]:
+    gauges = []
+    for index, one in enumerate(packed):
+        used, *bounds, milliseconds = values[index * GAUGE : (index + 1) * GAUGE]
+        limit, stop, cap, burst, left = (None if bound < 0 else bound for bound in bounds)
+        gauges.append(Gauge(one.metric, used, limit, stop, cap, burst, left, -(-milliseconds // 1000)))
+    return tuple(gauges)
+
+
+def _without_counts(tenant: Tenant, packed: Sequence[Packed], at: datetime, error: Exception) -> Decision:
+    """What each metric's policy says while nothing can be counted. Raises CountsUnavailable."""
+    refusing = [one.metric.code for one in packed if one.metric.on_outage == Metric.OnOutage.REFUSE]
+    if refusing:
+        raise CountsUnavailable(f"{', '.join(refusing)} can't be counted now ({error}).") from error
+    return Decision(tenant, None, period_at(tenant, at), at, (), is_counted=False)

@@ -1,0 +1,107 @@
+"""Keeps open accounts true without a request: changed limits, periods that begin, partitions that will be needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import redis
+from django.db import transaction
+from django.db.models import F
+
+from billing.entitlements import entitlements_of
+from billing.models import EntitlementChange
+from billing.periods import period_at
+from tenants.models import Tenant
+from usage.metering.accounts import Opening, look, open_account, rewrite_limits
+from usage.metering.standings import restand
+from usage.models import Standing
+
+CHUNK = 1_000
+AHEAD = timedelta(hours=1)  # before a period ends, the next accounts are opened
+ACTIVE = timedelta(days=7)  # used since then = active
+
+
+def take_over_changes(bulk: redis.Redis, at: datetime) -> int:
+    """Bring waiting changes of limits into Redis, busiest tenants first, then judge; returns how many changes.
+
+    Limits first for all, so that judging the first thousand delays no limit of the last.
+    """
+    count = 0
+    while taken := _take_over(bulk, at):
+        count += taken
+    while _judge_changed(at):
+        continue
+    return count
+
+
+@transaction.atomic
+def _take_over(bulk: redis.Redis, at: datetime) -> int:
+    waiting = (
+        EntitlementChange.objects.filter(felt_at=None)
+        .select_related("tenant")
+        .select_for_update(of=("self",), skip_locked=True)
+        .order_by(F("tenant__standing__last_used").desc(nulls_last=True), "pk")
+    )
+    changes = list(waiting[:CHUNK])
+    rewrite_limits(bulk, {change.tenant_id: change.tenant for change in changes}.values(), at)
+    EntitlementChange.objects.filter(pk__in=[change.pk for change in changes]).update(felt_at=at)
+    return len(changes)
+
+
+@transaction.atomic
+def _judge_changed(at: datetime) -> int:
+    waiting = EntitlementChange.objects.unjudged().select_for_update(skip_locked=True)
+    changes = list(waiting[:CHUNK])
+    restand({change.tenant_id: None for change in changes}, at)
+    EntitlementChange.objects.filter(pk__in=[change.pk for change in changes]).update(judged_at=at)
+    return len(changes)
+
+
+def begin_periods(at: datetime) -> int:
+    """Judge and write down tenants whose period has ended, and new ones; returns how many.
+
+    Levels carry over: who is past a threshold on the first day hears of it then.
+    """
+    count = 0
+    while due := _to_begin(at):
+        restand(dict.fromkeys(due), at)
+        count += len(due)
+    return count
+
+
+def _to_begin(at: datetime) -> Sequence[int]:
+    ended = Standing.objects.filter(period_ends__lte=at).order_by("period_ends")
+    due = list(ended.values_list("tenant_id", flat=True)[:CHUNK])
+    return due or list(
+        Tenant.objects.filter(standing=None).order_by("pk").values_list("pk", flat=True)[:CHUNK]
+    )
+
+
+def open_ahead(bulk: redis.Redis, life: bytes, at: datetime) -> int:
+    """Open the next period's accounts of active tenants shortly before theirs ends; returns how many.
+
+    So that midnight of the first does not send every tenant to PostgreSQL at once.
+    """
+    soon = Standing.objects.filter(period_ends__gt=at, period_ends__lte=at + AHEAD, last_used__gt=at - ACTIVE)
+    count = 0
+    for standing in soon.select_related("tenant").order_by("tenant_id").iterator(chunk_size=CHUNK):
+        tenant = standing.tenant
+        found = look(bulk, tenant.pk)
+        if found.is_alive(life):
+            count += _open_next(bulk, tenant, found, life, at)
+    return count
+
+
+def _open_next(bulk: redis.Redis, tenant: Tenant, found: Opening, life: bytes, at: datetime) -> bool:
+    ends = period_at(tenant, at).ends
+    return open_account(bulk, tenant, entitlements_of([tenant], ends)[tenant.pk], found, life, at)
+
+
+def sweep_limits(bulk: redis.Redis, at: datetime) -> int:
+    """Write the limits of all tenants used lately once more, should a change have passed unseen; returns how many."""
+    lately = Tenant.objects.filter(standing__last_used__gt=at - AHEAD).order_by("pk")
+    ids = list(lately.values_list("pk", flat=True))
+    for start in range(0, len(ids), CHUNK):
+        rewrite_limits(bulk, Tenant.objects.filter(pk__in=ids[start : start + CHUNK]), at)
+    return len(ids)

@@ -1,0 +1,42 @@
+"""What Celery does: each task is one line, and each has a management command that does the same from cron."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from usage.alerts import outbox
+from usage.metering import chores
+
+
+@shared_task
+def flush() -> None:
+    chores.flush(timezone.now())
+
+
+@shared_task
+def take_over_changes() -> None:
+    chores.take_over_changes(timezone.now())
+
+
+@shared_task
+def deliver() -> None:
+    outbox.deliver_due(timezone.now())
+
+
+@shared_task
+def begin_periods() -> None:
+    chores.begin_periods(timezone.now())
+
+
+@shared_task
+def open_ahead() -> None:
+    chores.open_ahead(timezone.now())
+
+
+@shared_task
+def sweep_limits() -> None:
+    chores.sweep_limits(timezone.now())
+
+
+@shared_task
+def make_partitions() -> None:
+    chores.make_partitions(timezone.now())
