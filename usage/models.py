@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -16,7 +17,7 @@ from tenants.models import Tenant
 
 # Rows of counts are many and written every second: PostgreSQL checks no foreign keys on them,
 # Django refuses to delete what they name.
-TENANT = {"on_delete": models.PROTECT, "db_constraint": False, "related_name": "+", "db_index": False}
+LOOSE: dict[str, Any] = {"on_delete": models.PROTECT, "db_constraint": False, "related_name": "+", "db_index": False}
 
 
 class UsagePeriod(models.Model):
@@ -26,8 +27,8 @@ class UsagePeriod(models.Model):
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "period", "epoch")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     period = models.DateField()
     epoch = models.BigIntegerField()
     used = models.BigIntegerField(default=0)
@@ -38,8 +39,8 @@ class UsageLevel(models.Model):
     """Units added to and removed from a level within one epoch; the level is the sum of added less removed."""
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "epoch")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     epoch = models.BigIntegerField()
     added = models.BigIntegerField(default=0)
     removed = models.BigIntegerField(default=0)
@@ -49,8 +50,8 @@ class UsageMember(models.Model):
     """One different member seen in a period, e.g. an active user."""
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "period", "member")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     period = models.DateField()
     member = models.CharField(max_length=200)
 
@@ -59,8 +60,8 @@ class UsageHour(models.Model):
     """Units of a metric under one label in one hour and epoch. Partitioned by month."""
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "hour", "label", "epoch")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     hour = models.DateTimeField()
     label = models.CharField(max_length=48)
     epoch = models.BigIntegerField()
@@ -74,8 +75,8 @@ class LevelHour(models.Model):
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "hour", "epoch")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     hour = models.DateTimeField()
     epoch = models.BigIntegerField()
     added = models.BigIntegerField()
@@ -88,8 +89,8 @@ class RefusalHour(models.Model):
     """Refused charges of a metric in one hour and epoch, by cause (limit, cap, burst). Partitioned by month."""
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "hour", "cause", "epoch")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     hour = models.DateTimeField()
     cause = models.CharField(max_length=10)
     epoch = models.BigIntegerField()
@@ -163,8 +164,8 @@ class JudgedLimit(models.Model):
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "metric_id", "period")
-    tenant = models.ForeignKey(Tenant, **TENANT)
-    metric = models.ForeignKey(Metric, **TENANT)
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    metric = models.ForeignKey(Metric, **LOOSE)
     period = models.DateField()
     limit = models.BigIntegerField(null=True)
     included = models.BigIntegerField(null=True)

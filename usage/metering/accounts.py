@@ -38,8 +38,8 @@ class Opening:
 
 def look(bulk: redis.Redis, tenant_id: int) -> Opening:
     """The tenant's life and epoch in Redis; no epoch = Redis knows nothing of it."""
-    life, epoch = bulk.hmget(keys.tenant(tenant_id), "life", "epoch")
-    return Opening(life or b"", int(epoch) if epoch else None)
+    found: list[Any] = bulk.hmget(keys.tenant(tenant_id), "life", "epoch")
+    return Opening(found[0] or b"", int(found[1]) if found[1] else None)
 
 
 def open_account(
@@ -147,15 +147,13 @@ def run(bulk: redis.Redis, script: scripts.Script, count: int, arguments: list[A
 
 def execute(pipe: Any, bulk: redis.Redis, script: scripts.Script) -> list[Any]:
     """Run a pipeline of one script's calls, which may be repeated; loads the script where Redis lacks it."""
-    stack = list(pipe.command_stack)
+    commands = list(pipe.command_stack)
     try:
         return list(pipe.execute())
     except redis.exceptions.NoScriptError:
         bulk.script_load(script.text)
-        again = bulk.pipeline(transaction=False)
-        for command in stack:
-            again.execute_command(*command[0])
-        return list(again.execute())
+        pipe.command_stack.extend(commands)
+        return list(pipe.execute())
 
 
 @transaction.atomic
