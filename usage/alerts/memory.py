@@ -1,0 +1,107 @@
+"""What was judged and told before, read and kept for many tenants at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db.models import QuerySet
+
+from billing.models import Plan
+from usage.alerts.crossings import Case, Crossing, Judged, Line, Told
+from usage.models import Alert, JudgedLimit, Threshold
+
+
+class Subject(NamedTuple):
+    """What is judged: one metric of a tenant in a period."""
+
+    tenant_id: int
+    metric_id: int
+    period: date
+
+
+Cases = Mapping[Subject, Case]
+
+
+def percents(tenant_ids: Collection[int]) -> dict[tuple[int, int | None], tuple[int, ...]]:
+    """The tenants' own thresholds by tenant and metric; no metric = for all that have none of their own."""
+    rows = Threshold.objects.filter(tenant__in=tenant_ids).values_list("tenant_id", "metric_id", "percents")
+    return {(tenant, metric): tuple(sorted(set(percents))) for tenant, metric, percents in rows}
+
+
+def judged(tenant_ids: Collection[int], periods: Collection[date]) -> dict[Subject, Judged]:
+    """What each metric was last judged against."""
+    rows = JudgedLimit.objects.filter(tenant__in=tenant_ids, period__in=periods)
+    found = rows.values_list("tenant_id", "metric_id", "period", *Judged._fields)
+    return {Subject(*row[:3]): Judged(*row[3:]) for row in found}
+
+
+def remember(cases: Cases) -> None:
+    """Keep what was judged where that is news; in the order of the key, so that two can't wait for each other."""
+    rows = [
+        JudgedLimit(**subject._asdict(), **case.judged_now._asdict())
+        for subject, case in sorted(cases.items(), key=lambda item: item[0])
+        if case.is_worth_keeping
+    ]
+    if rows:
+        JudgedLimit.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["tenant", "metric", "period"],
+            update_fields=Judged._fields,
+        )
+
+
+def told(subjects: Collection[Subject]) -> Mapping[Subject, Mapping[Line, Told]]:
+    """The lines already crossed, sent or not."""
+    found: dict[Subject, dict[Line, Told]] = defaultdict(dict)
+    if subjects:
+        for alert in _alerts(subjects):
+            found[_subject(alert)][_line(alert)] = Told(alert.is_sent, alert.beyond)
+    return found
+
+
+def record(
+    crossed: Iterable[tuple[Subject, Crossing]], cases: Cases, plans: Mapping[int, Plan], at: datetime
+) -> list[tuple[Alert, bool]]:
+    """Write alerts; returns those to be sent that nobody has queued yet, each with whether it is urgent.
+
+    Of two who found the same crossing the unique constraint lets one write it: the other waits for that here,
+    and then sees the deliveries of the first.
+    """
+    rows = {(subject, one.line): one for subject, one in crossed}
+    Alert.objects.bulk_create(
+        [
+            Alert(
+                **subject._asdict(),
+                **line._asdict(),
+                plan=plans[subject.tenant_id],
+                used=cases[subject].used,
+                beyond=one.beyond,
+                is_sent=one.is_sent,
+                at=at,
+            )
+            for (subject, line), one in sorted(rows.items(), key=lambda item: repr(item[0]))
+        ],
+        ignore_conflicts=True,
+    )
+    waiting = _alerts({subject for subject, _ in rows}).filter(is_sent=True, deliveries=None)
+    keyed = [((_subject(alert), _line(alert)), alert) for alert in waiting]
+    return [(alert, rows[key].is_urgent) for key, alert in keyed if key in rows]
+
+
+def _alerts(subjects: Collection[Subject]) -> QuerySet[Alert]:
+    """Alerts of these tenants in these periods, and perhaps some of their other metrics."""
+    return Alert.objects.filter(
+        tenant__in={one.tenant_id for one in subjects}, period__in={one.period for one in subjects}
+    )
+
+
+def _subject(alert: Alert) -> Subject:
+    return Subject(alert.tenant_id, alert.metric_id, alert.period)
+
+
+def _line(alert: Alert) -> Line:
+    return Line(alert.kind, alert.percent, alert.limit)

@@ -1,0 +1,64 @@
+"""Judges durable totals against limits: writes down what was crossed, and queues what is news."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.entitlements import Entitlements
+from tenants.models import Tenant
+from usage.alerts import memory, outbox
+from usage.alerts.crossings import Case, crossings
+from usage.alerts.memory import Cases, Subject
+
+DEFAULT_PERCENTS = (80, 90, 95, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one tenant has durably used in its current period, and how often it was refused, by metric code."""
+
+    tenant: Tenant
+    entitlements: Entitlements
+    used: Mapping[str, int]
+    refused: Mapping[str, int]
+
+
+def judge(readings: Sequence[Reading], at: datetime) -> int:
+    """Record what was crossed and queue what is news; returns how many deliveries were written.
+
+    Call it in the transaction that made the totals durable. The number of queries does not grow with `readings`.
+    """
+    cases = _cases(readings)
+    # Most tenants are far from every line: what was told is only read of those that are past one.
+    near = {subject: case for subject, case in cases.items() if crossings(case, {})}
+    told = memory.told(near)
+    crossed = [
+        (subject, one) for subject, case in near.items() for one in crossings(case, told.get(subject, {}))
+    ]
+    memory.remember(cases)
+    if not crossed:
+        return 0
+    plans = {one.tenant.pk: one.entitlements.plan for one in readings}
+    return outbox.put(memory.record(crossed, cases, plans, at), at)
+
+
+def _cases(readings: Sequence[Reading]) -> Cases:
+    tenant_ids = [one.tenant.pk for one in readings]
+    percents = memory.percents(tenant_ids)
+    judged = memory.judged(tenant_ids, {one.entitlements.period.first for one in readings})
+    cases = {}
+    for reading in readings:
+        tenant_id, period = reading.tenant.pk, reading.entitlements.period.first
+        for_all = percents.get((tenant_id, None), DEFAULT_PERCENTS)
+        for code, limit in reading.entitlements.limits.items():
+            subject = Subject(tenant_id, limit.metric.pk, period)
+            cases[subject] = Case(
+                limit,
+                used=reading.used.get(code, 0),
+                refused=reading.refused.get(code, 0),
+                percents=percents.get((tenant_id, limit.metric.pk), for_all),
+                judged=judged.get(subject),
+            )
+    return cases
