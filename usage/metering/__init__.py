@@ -5,6 +5,7 @@ from usage.metering import Charge, consume, record, peek, measure
 
 from usage.metering.counters import consume, measure, peek, record
 from usage.metering.types import (
+    LABEL_BYTES,
     BurstTooSmall,
     Cause,
     Charge,
@@ -21,6 +22,7 @@ from usage.metering.types import (
 )
 
 __all__ = [
+    "LABEL_BYTES",
     "BurstTooSmall",
     "Cause",
     "Charge",

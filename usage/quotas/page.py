@@ -1,0 +1,85 @@
+"""What the friendly 429 page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from tenants.models import Membership, Tenant, User
+from tenants.requests import TenantRequest
+from usage.quotas import sentences
+from usage.quotas.refusals import Explanation
+from usage.reports import units
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaPage:
+    """A refusal for a person: sentences, the bar (`fill` is the used share of its width), links, what was sent."""
+
+    heading: str
+    reason: str
+    remedy: str
+    back: str  # “They work again on”, empty where waiting does not help
+    back_at: str
+    back_in: str
+    back_iso: str
+    name: str
+    used: str
+    limit: str
+    left: str
+    fill: str
+    has_bar: bool
+    owner: User | None
+    plans_url: str
+    usage_url: str
+    request_id: str
+    headers: Mapping[str, str]
+
+
+def quota_page(request: HttpRequest, refused: Explanation, headers: Mapping[str, str]) -> QuotaPage:
+    """The page of one refusal; `headers` are those the answer carries."""
+    metric, tenant = refused.metric, refused.decision.tenant
+    at = refused.resets_at
+    verb = "work" if units.is_plural(metric) else "works"
+    request_id = getattr(request, "request_id", "")
+    return QuotaPage(
+        heading=sentences.heading(refused),
+        reason=sentences.reason(refused),
+        remedy=sentences.remedy(refused),
+        back=f"{sentences.they(refused)} {verb} again" if at else "",
+        back_at=units.moment(at) if at else "",
+        back_in=units.span(timedelta(seconds=refused.wait or 0)),
+        back_iso=at.isoformat() if at else "",
+        name=metric.name,
+        used=units.number(metric, refused.used),
+        limit=units.number(metric, refused.limit),
+        left=units.quantity(metric, refused.left),
+        fill=f"{min(100, refused.used * 100 / refused.limit):.2f}%" if refused.limit else "100%",
+        has_bar=refused.limit > 0,
+        owner=_owner(cast(TenantRequest, request), tenant),
+        plans_url=upgrade_url(tenant),
+        usage_url=reverse("usage:overview", kwargs={"slug": tenant.slug}),
+        request_id=request_id,
+        headers={**headers, "X-Request-Id": request_id},
+    )
+
+
+def upgrade_url(tenant: Tenant) -> str:
+    """The whole address of the tenant's plans."""
+    return f"{settings.BASE_URL}{reverse('usage:plan', kwargs={'slug': tenant.slug})}"
+
+
+def _owner(request: TenantRequest, tenant: Tenant) -> User | None:
+    """Who can change the plan, unless that is who reads this; named only to those who belong to the tenant."""
+    reader = request.membership
+    if reader is None or reader.role == Membership.Role.OWNER:
+        return None
+    owners = Membership.objects.filter(tenant=tenant, role=Membership.Role.OWNER, user__is_active=True)
+    first = owners.select_related("user").order_by("pk").first()
+    return first.user if first else None
