@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from billing.entitlements import entitlements
 from billing.models import Metric
-from billing.periods import period_at
+from billing.periods import Period, period_at
 from tenants.models import Tenant
 from usage.metering import keys, scripts
 from usage.metering.accounts import look, open_account
@@ -66,11 +66,12 @@ def peek(tenant: Tenant, at: datetime) -> tuple[Gauge, ...] | None:
     looks = pack_looks("p", catalogue().metrics)
     try:
         with links().one() as link:
-            reply, _ = _call(link, tenant, looks, at, is_forced=True, request_id="", is_kept=False)
+            period = period_at(tenant, at)
+            reply, _ = _call(link, tenant, looks, period, at, is_forced=True, request_id="", is_kept=False)
     except RedisError as error:
         logger.warning("No live counts of %s: %s", tenant.slug, error)
         return None
-    return _gauges(looks, reply[2:]) if reply[0] == COUNTED else None
+    return _gauges(looks, reply, 2) if reply[0] == COUNTED else None
 
 
 def _ask(
@@ -93,17 +94,21 @@ def _decide(
     link: Link, tenant: Tenant, packed: list[Packed], at: datetime, *, is_forced: bool, request_id: str
 ) -> Decision:
     for _ in range(ROUNDS):
-        reply, is_resent = _call(link, tenant, packed, at, is_forced=is_forced, request_id=request_id)
+        period = period_at(tenant, at)
+        reply, is_resent = _call(link, tenant, packed, period, at, is_forced=is_forced, request_id=request_id)
         status = reply[0]
+        if status == COUNTED:
+            plan = catalogue().plans.get(reply[1])
+            return Decision(tenant, plan, period, at, _gauges(packed, reply, 2))
         if status == MOVED:
             at = datetime.fromtimestamp(reply[1], UTC)
         elif status == COLD:
             if is_resent:
-                # The first attempt may have been counted before its account was lost: counting again could double it.
+                # The first attempt may have been counted before its account was lost: again could be twice.
                 raise Unanswered("the account was lost between a call and its resend", is_executed=True)
-            _open(link, tenant, at)
+            tenant = _open(link, tenant, at)
         else:
-            return _decision(tenant, packed, at, reply)
+            return _refused(tenant, packed, period, at, reply)
     raise Unanswered(f"account of {tenant.slug} could not be opened in {ROUNDS} rounds", is_executed=False)
 
 
@@ -111,6 +116,7 @@ def _call(
     link: Link,
     tenant: Tenant,
     packed: Sequence[Packed],
+    period: Period,
     at: datetime,
     *,
     is_forced: bool,
@@ -118,75 +124,62 @@ def _call(
     is_kept: bool = True,
 ) -> tuple[list[int], bool]:
     """One round trip; the reply's integers, and whether a resend was needed that may have found it executed."""
-    period, hour = period_at(tenant, at), keys.hour_name(at)
-    names = [
-        keys.tenant(tenant.pk),
-        keys.account(tenant.pk, period),
-        keys.hour(tenant.pk, hour),
-        keys.dirty(tenant.pk),
+    hours = int(at.timestamp()) // 3600
+    places = keys.places(tenant.pk, period.first, hours)
+    names = (
+        *places.counts,
         keys.caller(tenant.pk, link.actor),
-        keys.refusals(tenant.pk),
-        keys.newcomers(tenant.pk),
-        *(keys.members(tenant.pk, one.metric.code, period) for one in packed if one.op == "d"),
-    ]
-    rest = [
-        int(at.timestamp()) // 3600,
-        str(period),
-        keys.dirty_name(tenant.pk, hour, period),
-        "1" if is_forced else "0",
-        request_id,
-        *(part for one in packed for part in one.arguments),
-    ]
+        *places.lists,
+        *[keys.members(tenant.pk, one.metric.code, places.period) for one in packed if one.op == "d"],
+    )
+    rest = [hours, places.period, places.dirty_name, 1 if is_forced else 0, request_id]
+    for one in packed:
+        rest += one.arguments
     reply, is_resent = link.call(
-        scripts.CONSUME, lambda it: [*names, it.life(), it.number if is_kept else 0, *rest], len(names)
+        scripts.CONSUME, lambda: (*names, link.life(), link.number if is_kept else 0, *rest), len(names)
     )
     return [int(part) for part in reply.split(b",")], is_resent
 
 
-def _open(link: Link, tenant: Tenant, at: datetime) -> None:
-    """Open the tenant's account; whoever comes second finds it open at the next call."""
+def _open(link: Link, tenant: Tenant, at: datetime) -> Tenant:
+    """Open the tenant's account; whoever comes second finds it open at the next call. Returns the tenant anew."""
     redis = bulk()
     life = link.life(fresh=True)
     found = look(redis, tenant.pk)
     if found.epoch is not None and not found.is_alive(life):
         flush(redis, at, only=tenant.pk)  # what survived, under its old epoch
-    # The row is read again: the caller's copy may have an older anchor day.
-    current = Tenant.objects.get(pk=tenant.pk)
-    tenant.anchor_day, tenant.anchor_before, tenant.anchor_since = (
-        current.anchor_day,
-        current.anchor_before,
-        current.anchor_since,
-    )
-    if not open_account(redis, current, entitlements(current, at), found, life, at):
+    tenant = Tenant.objects.get(pk=tenant.pk)  # the caller's may have an older anchor day
+    if not open_account(redis, tenant, entitlements(tenant, at), found, life, at):
         flush(redis, at, only=tenant.pk)
+    return tenant
 
 
-def _decision(tenant: Tenant, packed: Sequence[Packed], at: datetime, reply: Sequence[int]) -> Decision:
-    status, period = reply[0], period_at(tenant, at)
+def _refused(
+    tenant: Tenant, packed: Sequence[Packed], period: Period, at: datetime, reply: Sequence[int]
+) -> Decision:
+    status = reply[0]
     if status in (BURST, BEYOND):
         charge = packed[reply[1]].charge
         if status == BEYOND:
             raise InvalidAmount(f"{charge.metric}: {charge.amount} more would pass 2**53 units.")
         raise BurstTooSmall(
-            f"{charge.metric}: {charge.amount} at once is more than its burst per minute allows."
+            f"{charge.metric}: {charge.amount} at once is more than its burst a minute allows."
         )
     if status == STALE:
         raise Unanswered("a later call of this connection was answered first", is_executed=True)
-    plan = catalogue().plans.get(reply[1])
-    if status == COUNTED:
-        return Decision(tenant, plan, period, at, _gauges(packed, reply[2:]))
-    gauges = _gauges(packed, reply[5:])
-    index, cause, wait = reply[2:5]
+    _, plan, index, cause, wait = reply[:5]
+    gauges = _gauges(packed, reply, 5)
     refusal = Refusal(packed[index].charge, CAUSES[cause], gauges[index], wait if cause == 3 else None)
-    return Decision(tenant, plan, period, at, gauges, refusal)
+    return Decision(tenant, catalogue().plans.get(plan), period, at, gauges, refusal)
 
 
-def _gauges(packed: Sequence[Packed], values: Sequence[int]) -> tuple[Gauge, ...]:
+def _gauges(packed: Sequence[Packed], reply: Sequence[int], start: int) -> tuple[Gauge, ...]:
     gauges = []
-    for index, one in enumerate(packed):
-        used, *bounds, milliseconds = values[index * GAUGE : (index + 1) * GAUGE]
-        limit, stop, cap, burst, left = (None if bound < 0 else bound for bound in bounds)
+    for one in packed:
+        used, *bounds, milliseconds = reply[start : start + GAUGE]
+        limit, stop, cap, burst, left = [None if bound < 0 else bound for bound in bounds]
         gauges.append(Gauge(one.metric, used, limit, stop, cap, burst, left, -(-milliseconds // 1000)))
+        start += GAUGE
     return tuple(gauges)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
@@ -51,17 +52,16 @@ class Link:
         self._life_read = 0.0
 
     def life(self, *, fresh: bool = False) -> bytes:
-        """Which life of which Redis this connection speaks to; read again once a second."""
-        if fresh or not self._life or time.monotonic() - self._life_read > LIFE_SECONDS:
+        """Which life of which Redis this connection speaks to; read again once a second, and after a cut."""
+        is_known = self._life and self._connection.is_connected
+        if fresh or not is_known or time.monotonic() - self._life_read > LIFE_SECONDS:
             server, replication = self._ask(b"INFO", b"server"), self._ask(b"INFO", b"replication")
             self._life = _field(server, b"run_id") + b"." + _field(replication, b"master_replid")
             self._life_read = time.monotonic()
         return self._life
 
-    def call(
-        self, script: Script, arguments: Callable[[Link], Sequence[Any]], keys: int
-    ) -> tuple[bytes, bool]:
-        """Run a script under the next number; `arguments` (keys, then values) may name actor, number and life.
+    def call(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> tuple[bytes, bool]:
+        """Run a script under the next number; `arguments` gives keys, then values, anew for each attempt.
 
         Returns the reply and whether it took a resend. Raises Unanswered after HEADROOM_REDIS_DEADLINE seconds.
         """
@@ -71,7 +71,7 @@ class Link:
         while True:
             attempts += 1
             try:
-                return self._run(script, keys, arguments(self)), attempts > 1 and is_executed
+                return self._ask(b"EVALSHA", script.sha, keys, *arguments()), attempts > 1 and is_executed
             except NOT_EXECUTED as error:
                 self._recover(error, script)
                 problem: Exception = error
@@ -91,19 +91,14 @@ class Link:
         except (RedisError, OSError):
             self._connection.disconnect()
 
-    def _run(self, script: Script, keys: int, arguments: Sequence[Any]) -> bytes:
-        reply: bytes = self._ask(b"EVALSHA", script.sha, keys, *arguments)
-        return reply
-
     def _ask(self, *command: Any) -> Any:
         connection = self._connection
         if not connection.is_connected:
-            self._life = b""
             try:
                 connection.connect()
             except (RedisError, OSError) as error:
                 raise _NotConnected(str(error)) from error
-        connection.send_packed_command(connection.pack_command(*command), check_health=False)
+        connection.send_packed_command((pack_command(command),), check_health=False)
         return connection.read_response()
 
     def _recover(self, error: RedisError, script: Script) -> None:

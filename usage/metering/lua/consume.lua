@@ -20,7 +20,8 @@
 local MINUTE, MOST, LABELS = 60000000, 9007199254740992, 50
 local WIDTH, FIRST = 5, 8
 
-local function whole(n) return string.format('%.0f', n) end
+-- Lua writes large numbers with an exponent; small ones need no help.
+local function whole(n) return n < 100000000000000 and n or string.format('%.0f', n) end
 
 local number = ARGV[2]
 if number ~= '0' then
