@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from billing.models import Metric
-from usage.reports import units
+from usage import units
 
 CALLS = Metric(code="api_calls", name="API calls", noun="calls", kind="sum")
 USERS = Metric(code="users", name="Active users", noun="users", kind="distinct")

@@ -11,9 +11,9 @@ from django.urls import reverse
 from billing.models import Metric, Plan
 from billing.periods import period_at
 from tenants.models import Tenant
+from usage import units
 from usage.alerts import wording
 from usage.models import Alert
-from usage.reports import units
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.models import Allowance, Metric
+from usage import units
 from usage.models import Alert, Standing
-from usage.reports import units
 
 STOP, BILL = Allowance.Beyond.STOP, Allowance.Beyond.BILL
 RULES = {STOP: "Stops at the limit", BILL: "Billed over", Allowance.Beyond.NOTIFY: "Notify only"}

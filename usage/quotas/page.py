@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from tenants.models import Membership, Tenant, User
 from tenants.requests import TenantRequest
+from usage import units
 from usage.quotas import sentences
 from usage.quotas.refusals import Explanation
-from usage.reports import units
 
 
 @dataclass(frozen=True, slots=True)

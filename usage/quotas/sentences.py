@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from billing.models import Metric
+from usage import units
 from usage.metering import Cause
 from usage.quotas.refusals import Explanation
-from usage.reports import units
 
 
 def sentence(refused: Explanation) -> str:
