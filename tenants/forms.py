@@ -45,7 +45,7 @@ class ResetForm(forms.Form):
         send_reset_link.apply_async((self.cleaned_data["email"], get_language()), retry=False)
 
 
-class PasswordForm(SetPasswordForm[User]):
+class PasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """A new password, typed twice."""
 
     new_password1, new_password2 = SetPasswordForm.create_password_fields(

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 import pytest
 import redis
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 from pytest_django.plugin import blocking_manager_key
 
 from billing.models import Plan
@@ -56,12 +57,18 @@ def _fresh_memory() -> Iterator[None]:
     forget_tenants()
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    """Hashing a password slowly is for attackers; here it would be most of the time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def redis_db() -> Iterator[redis.Redis]:
     """An empty Redis: this process's own database, and its broker's."""
-    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
+    with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
         broker.flushdb()
-    with redis.Redis.from_url(settings.HEADROOM_REDIS_URL) as connection:
+    with redis.Redis.from_url(django_settings.HEADROOM_REDIS_URL) as connection:
         connection.flushdb()
         yield connection
 
