@@ -41,14 +41,17 @@ if math.floor(second / 3600) ~= tonumber(ARGV[3]) then return '3,' .. time[1] en
 
 -- One read of each hash.
 local count = (#ARGV - FIRST + 1) / WIDTH
-local wanted, levels = {'epoch', 'until', 'plan'}, {'life', 'epoch'}
+local wanted, levels, level_at = {'epoch', 'until', 'plan'}, {'life', 'epoch'}, {}
 for i = 0, count - 1 do
   local op, metric = ARGV[FIRST + i * WIDTH], ARGV[FIRST + i * WIDTH + 1]
   local n = #wanted
   wanted[n + 1], wanted[n + 2], wanted[n + 3] = 'u:' .. metric, 'l:' .. metric, 's:' .. metric
   wanted[n + 4], wanted[n + 5], wanted[n + 6] = 'c:' .. metric, 'b:' .. metric, 'g:' .. metric
-  n = #levels
-  levels[n + 1], levels[n + 2], levels[n + 3] = 'o:' .. metric, 'a:' .. metric, 'r:' .. metric
+  if op ~= 's' and op ~= 'd' then
+    n = #levels
+    levels[n + 1], levels[n + 2], levels[n + 3] = 'o:' .. metric, 'a:' .. metric, 'r:' .. metric
+    level_at[i] = n + 1
+  end
 end
 local tenant = redis.call('HMGET', KEYS[1], unpack(levels))
 local account = redis.call('HMGET', KEYS[2], unpack(wanted))
@@ -58,6 +61,12 @@ local hour_epoch = redis.call('HGET', KEYS[3], 'epoch')
 if hour_epoch and hour_epoch ~= epoch then return '2' end
 local plan = account[3]
 
+local function standing(i)
+  local at = level_at[i]
+  if not at or not tenant[at] then return tonumber(account[4 + i * 6]) end
+  return math.max(0, tonumber(tenant[at]) + tonumber(tenant[at + 1]) - tonumber(tenant[at + 2]))
+end
+
 -- Decide. `now` holds what each metric stands at after the charges so far, `tat` its burst's time.
 local now, tat, steps, sets = {}, {}, {}, 0
 local refused, cause, wait = nil, 0, 0
@@ -65,12 +74,8 @@ for i = 0, count - 1 do
   local base = FIRST + i * WIDTH
   local op, metric, amount, member = ARGV[base], ARGV[base + 1], tonumber(ARGV[base + 2]), ARGV[base + 4]
   local at = 3 + i * 6
-  local used, stop = account[at + 1], account[at + 3]
-  if not stop then return '2' end
-  local level = tenant[3 + i * 3]
-  if level then used = math.max(0, tonumber(level) + tonumber(tenant[4 + i * 3]) - tonumber(tenant[5 + i * 3])) end
-  if not used then return '2' end
-  used, stop = now[metric] or tonumber(used), tonumber(stop)
+  local used, stop = now[metric] or standing(i), tonumber(account[at + 3])
+  if not stop or not used then return '2' end
   local cap, burst = tonumber(account[at + 4]), tonumber(account[at + 5])
   local ready = tat[metric] or math.max(tonumber(account[at + 6]), micro)
 
@@ -177,12 +182,7 @@ end
 local reply = refused and {1, plan, refused, cause, wait} or {0, plan}
 for i = 0, count - 1 do
   local at, metric = 3 + i * 6, ARGV[FIRST + i * WIDTH + 1]
-  local used = not refused and now[metric]
-  if not used then
-    local level = tenant[3 + i * 3]
-    used = level and math.max(0, tonumber(level) + tonumber(tenant[4 + i * 3]) - tonumber(tenant[5 + i * 3]))
-      or tonumber(account[at + 1])
-  end
+  local used = not refused and now[metric] or standing(i)
   local burst, left, due = tonumber(account[at + 5]), -1, 0
   if burst >= 0 then
     local ahead = math.max(0, (not refused and tat[metric] or tonumber(account[at + 6])) - micro)
