@@ -204,7 +204,13 @@ def _broker(url: str) -> str:
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker that dies gives its task back after this; nothing depends on it, beat rings again anyway.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    # Who hands a task over waits seconds at most when the broker is away; workers reconnect by themselves.
+    "max_retries": 1,
+    "interval_start": 0,
+    "socket_connect_timeout": 2,
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_URL = text("HEADROOM_BROKER_URL") or _broker(HEADROOM_REDIS_URL)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from tenants.words import beginning, words
+
+ID = re.compile(r"[0-9]{1,18}")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -70,6 +76,14 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
         """Tenants that still exist for anybody but the operations team."""
         return self.exclude(status=Tenant.Status.CLOSED)
 
+    def matching(self, text: str) -> TenantQuerySet:
+        """Tenants with this id, or in whose name or slug each word of `text` begins a word."""
+        found = beginning(text)
+        if found is None:
+            return self.none()
+        is_id = models.Q(pk=int(text)) if ID.fullmatch(text.strip()) else models.Q()
+        return self.alias(words=words()).filter(models.Q(words=found) | is_id)
+
 
 class Tenant(models.Model):
     """A customer organisation. Keys and rows carry its immutable id, addresses its slug."""
@@ -102,6 +116,7 @@ class Tenant(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(anchor_day__range=(1, 28)), name="tenant_anchor_day"),
         ]
+        indexes = [GinIndex(words(), name="tenant_words")]
 
     def __str__(self) -> str:
         return self.name

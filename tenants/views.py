@@ -104,5 +104,5 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """The admin's own sign-in page would not be throttled: its address leads to ours."""
     if request.user.is_authenticated and not request.user.is_staff:
         raise Http404  # sending them to sign in again would lead back here
-    query = request.GET.urlencode() or f"next={reverse('admin:index')}"
+    query = request.GET.urlencode(safe="/") or f"next={reverse('admin:index')}"
     return HttpResponseRedirect(f"{reverse('tenants:sign_in')}?{query}")

@@ -147,21 +147,26 @@ def make_key(make_tenant: MakeTenant) -> Callable[[], str]:
 
 
 @pytest.fixture
-def postgres_away(transactional_db: None) -> Callable[[], AbstractContextManager[None]]:
+def unused_port() -> Iterator[int]:
+    """A port where nobody answers: taken, so that nobody else gets it meanwhile, but not listening."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def postgres_away(transactional_db: None, unused_port: int) -> Callable[[], AbstractContextManager[None]]:
     """Inside the context PostgreSQL refuses connections, as far as this thread can tell."""
 
     @contextmanager
     def away() -> Iterator[None]:
         port = connection.settings_dict["PORT"]
         connection.close()
-        with socket.socket() as taken:
-            # Bound and not listening: nobody else gets this port meanwhile, and nobody answers on it.
-            taken.bind(("127.0.0.1", 0))
-            connection.settings_dict["PORT"] = taken.getsockname()[1]
-            try:
-                yield
-            finally:
-                connection.close()
-                connection.settings_dict["PORT"] = port
+        connection.settings_dict["PORT"] = unused_port
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict["PORT"] = port
 
     return away
