@@ -55,7 +55,7 @@ class Link:
         """Which life of which Redis this connection speaks to; read again once a second, and after a cut."""
         is_known = self._life and self._connection.is_connected
         if fresh or not is_known or time.monotonic() - self._life_read > LIFE_SECONDS:
-            server, replication = self._ask(b"INFO", b"server"), self._ask(b"INFO", b"replication")
+            server, replication = self.ask(b"INFO", b"server"), self.ask(b"INFO", b"replication")
             self._life = _field(server, b"run_id") + b"." + _field(replication, b"master_replid")
             self._life_read = time.monotonic()
         return self._life
@@ -71,7 +71,7 @@ class Link:
         while True:
             attempts += 1
             try:
-                return self._ask(b"EVALSHA", script.sha, keys, *arguments()), attempts > 1 and is_executed
+                return self.ask(b"EVALSHA", script.sha, keys, *arguments()), attempts > 1 and is_executed
             except NOT_EXECUTED as error:
                 self._recover(error, script)
                 problem: Exception = error
@@ -91,7 +91,8 @@ class Link:
         except (RedisError, OSError):
             self._connection.disconnect()
 
-    def _ask(self, *command: Any) -> Any:
+    def ask(self, *command: Any) -> Any:
+        """Send one command and wait for its reply. Raises RedisError."""
         connection = self._connection
         if not connection.is_connected:
             try:
@@ -104,7 +105,7 @@ class Link:
     def _recover(self, error: RedisError, script: Script) -> None:
         """Make the next attempt worth while: load the script, or look for the new primary."""
         if isinstance(error, NoScriptError):
-            self._ask(b"SCRIPT", b"LOAD", script.text)
+            self.ask(b"SCRIPT", b"LOAD", script.text)
         else:
             self._connection.disconnect()
 
