@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
 
 
 @register(Tags.security, deploy=True)
@@ -35,11 +36,11 @@ def operations_has_a_receiver(databases: Any = None, **_: Any) -> list[CheckMess
     """Somebody in operations must hear of tenants at their limit."""
     from tenants.models import User  # models are loaded only once checks run
 
-    if (
-        not databases
-        or settings.HEADROOM_OPS_EMAIL
-        or User.objects.filter(is_staff=True, is_active=True).exists()
-    ):
+    if not databases or settings.HEADROOM_OPS_EMAIL:
+        return []
+    if User._meta.db_table not in connection.introspection.table_names():
+        return []  # the first migration checks, too, and there is nobody yet
+    if User.objects.filter(is_staff=True, is_active=True).exists():
         return []
     hint = "Set HEADROOM_OPS_EMAIL or give a person staff status in the admin."
     return [Warning("Nobody in operations receives alerts.", hint=hint, id="headroom.W001")]
