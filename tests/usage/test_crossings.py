@@ -121,10 +121,15 @@ class TestLimits:
         world.judge(500, 1_000)
         assert world.sent(1_800, 2_000) == [(THRESHOLD, 90)]
 
+    def test_raised_past_what_came_little_by_little_records_without_telling(self, world: World) -> None:
+        for used in range(0, 901, 50):
+            world.judge(used, 1_000)
+        assert world.sent(900, 1_100) == []
+
     def test_level_that_fell_before_the_limit_was_raised_is_told(self, world: World) -> None:
         world.judge(1_000, 1_000)
         world.judge(100, 1_000)
-        assert world.sent(1_900, 2_000) == [(THRESHOLD, 95)]
+        assert world.sent(1_000, 1_100) == [(THRESHOLD, 90)]
 
     def test_lowered_tells(self, world: World) -> None:
         world.judge(500, 1_000)
@@ -205,7 +210,8 @@ class TestBilling:
         assert world.sent(1, limit(0, BILL)) == [(BILLED, 0)]
 
     def test_is_recorded_only_where_the_included_amount_was_raised_below_the_use(self, world: World) -> None:
-        world.judge(1_500, limit(1_000, BILL, hard_limit=9_000))
+        for used in (500, 1_500):
+            world.judge(used, limit(1_000, BILL, hard_limit=9_000))
         assert world.sent(1_500, limit(1_200, BILL, hard_limit=9_000)) == []
         assert Line(BILLED, 0, 1_200) in world.told
 

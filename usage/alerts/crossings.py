@@ -117,20 +117,15 @@ def crossings(case: Case, told: Mapping[Line, Told]) -> list[Crossing]:
 
 def _thresholds(case: Case, told: Mapping[Line, Told]) -> Iterator[Crossing]:
     size = case.limit.size
-    if (
-        not size
-    ):  # unlimited, or a plan that has nothing of it: full from the start, so only a refusal is news
+    if not size:  # unlimited; or a limit of nothing, full from the start: only a refusal is news
         return
     lines = [Line(THRESHOLD, percent, size) for percent in case.percents]
     passed = [line for line in lines if case.used * 100 >= line.percent * size]
-    highest_told = max(
-        (line.percent for line in told if line.kind == THRESHOLD and line.limit == size), default=0
-    )
+    highest = max((line.percent for line in told if line[::2] == (THRESHOLD, size)), default=0)
     news = [
         line.percent
         for line in passed
-        if line.percent > highest_told
-        and not (case.is_raised and case.used_before * 100 >= line.percent * size)
+        if line.percent > highest and not (case.is_raised and case.used_before * 100 >= line.percent * size)
     ]
     for line in passed:
         if line not in told:
