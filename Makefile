@@ -1,7 +1,7 @@
 # Headroom from a checkout: `make demo` shows it, `make test` proves it. Needs Python 3.11 to 3.14 and GNU make.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check run shell format clean
+.PHONY: help demo test check code types floors pages django run shell format clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -21,15 +21,21 @@ test: export HEADROOM_DEMO = 1
 test: .venv/.dev ## Run the tests on servers of their own (ARGS= for pytest, REDIS_SERVER= a program)
 	@$(EMBEDDED) --throwaway $(if $(REDIS_SERVER),--redis-server $(REDIS_SERVER)) -- $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: export HEADROOM_DEMO = 1
-check: .venv/.dev ## Check format, lint, types, floors, templates, migrations and settings
+check: code types floors pages django ## Check format, lint, types, floors, templates, migrations and settings
+code types floors pages django: .venv/.dev
+types django: export HEADROOM_DEMO = 1
+code:
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+types:
 	$(PY) -m mypy .
+floors:
 	.venv/bin/lint-imports
+pages:
 	.venv/bin/djade --target-version 5.2 --check $(TEMPLATES)
 	$(PY) -m djhtml --tabwidth 2 --check $(TEMPLATES)
 	$(PY) -m djlint --quiet --lint $(TEMPLATES)
+django:
 	@$(EMBEDDED) --throwaway -- sh -ec '$(PY) manage.py makemigrations --check --dry-run; $(PY) manage.py check'
 
 run: .venv/.demo ## Serve with your servers (DATABASE_URL, REDIS_URL; PORT=, HEADROOM_HOST=)
