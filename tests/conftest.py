@@ -39,9 +39,13 @@ class MakeUser(Protocol):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Function) -> Generator[None, None, None]:
+def pytest_runtest_teardown(
+    item: pytest.Function, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
     """Tests with real transactions empty every table at their end; the seeded plans are for the next one."""
     yield
+    if nextitem is None:  # the session has ended and its database is gone
+        return
     marker = item.get_closest_marker("django_db")
     has_emptied = {"transactional_db", "live_server"} & set(item.fixturenames)
     if has_emptied or (marker and marker.kwargs.get("transaction")):
