@@ -7,9 +7,7 @@ from pathlib import Path
 from config.processes import Group
 
 CELERY = (sys.executable, "-m", "celery", "-A", "config.celery")
-QUIET = ("--loglevel", "INFO", "--without-gossip", "--without-mingle")
-
-
+QUIET = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle")
 WEB_DEFAULTS = {
     "GRANIAN_WORKERS": "2",
     "GRANIAN_BLOCKING_THREADS": "8",
@@ -25,10 +23,11 @@ def web(host: str, port: int | str) -> list[str]:
 
 
 def background(schedule: Path) -> dict[str, list[str]]:
-    """Name -> command of what runs beside it: the flush has a process of its own, so no mail can delay it."""
+    """Name -> command of what runs beside it; flush and limits have processes of their own: no mail delays them."""
     return {
         "worker": [*CELERY, "worker", "-n", "worker@%h", "-Q", "celery", "-c", "2", *QUIET],
         "flusher": [*CELERY, "worker", "-n", "flusher@%h", "-Q", "flush", "-P", "solo", *QUIET],
+        "limiter": [*CELERY, "worker", "-n", "limiter@%h", "-Q", "limits", "-P", "solo", *QUIET],
         "beat": [*CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"],
     }
 
