@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config.processes import Group
 
-CELERY = (sys.executable, "-m", "celery", "-A", "config.celery")
+CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
 QUIET = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle")
 WEB_DEFAULTS = {
     "GRANIAN_WORKERS": "2",
