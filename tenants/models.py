@@ -198,6 +198,9 @@ class ApiKey(models.Model):
         TENANT = "tenant", _("Tenant")
         SERVICE = "service", _("Service")
 
+    # Only on a key that was made a moment ago, to be shown once.
+    secret: str = ""
+
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="api_keys", null=True, blank=True)
     scope = models.CharField(max_length=7, choices=Scope, default=Scope.TENANT)
     name = models.CharField(max_length=80, help_text=_("What uses it, e.g. “billing job”."))

@@ -1,0 +1,78 @@
+"""People and what they may do in which tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import Membership, User
+
+
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs alone
+    """An address, and a password only where the person shall not choose it by a reset link."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+class UserForm(UserChangeForm):  # type: ignore[type-arg]  # generic in the stubs alone
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+class BelongsToInline(admin.TabularInline[Membership, User]):
+    """The tenants one person belongs to."""
+
+    model = Membership
+    fields = ("tenant", "role")
+    autocomplete_fields = ("tenant",)
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("tenant", "user")
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+    """People are found by e-mail; there are no user names."""
+
+    form = UserForm
+    add_form = NewUserForm
+    list_display = ("email", "first_name", "last_name", "is_staff", "is_active", "last_login")
+    list_filter = ("is_staff", "is_superuser", "is_active")
+    search_fields = ("email", "first_name", "last_name")
+    ordering = ("email",)
+    show_full_result_count = False
+    inlines = (BelongsToInline,)
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name")}),
+        (_("May"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Times"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
+    )
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Only who exists can belong somewhere."""
+        return self.inlines if obj else ()
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin[Membership]):
+    list_display = ("user", "tenant", "role", "created_at")
+    list_select_related = ("user", "tenant")
+    list_filter = ("role",)
+    search_fields = ("user__email", "tenant__slug", "tenant__name")
+    autocomplete_fields = ("user", "tenant")
+    ordering = ("-pk",)
+    show_full_result_count = False
