@@ -20,7 +20,7 @@ from usage.quotas.refusals import Explanation
 
 @dataclass(frozen=True, slots=True)
 class QuotaPage:
-    """A refusal for a person: sentences, the bar (`fill` is the used share of its width), links, what was sent."""
+    """A refusal for a person: sentences, the bar (`fill` and `room` are shares of its width), links, what was sent."""
 
     heading: str
     reason: str
@@ -34,6 +34,7 @@ class QuotaPage:
     limit: str
     left: str
     fill: str
+    room: str  # empty where nothing is left
     has_bar: bool
     owner: User | None
     plans_url: str
@@ -48,6 +49,7 @@ def quota_page(request: HttpRequest, refused: Explanation, headers: Mapping[str,
     at = refused.resets_at
     verb = "work" if units.is_plural(metric) else "works"
     request_id = getattr(request, "request_id", "")
+    fill = min(100.0, refused.used * 100 / refused.limit) if refused.limit else 100.0
     return QuotaPage(
         heading=sentences.heading(refused),
         reason=sentences.reason(refused),
@@ -60,7 +62,8 @@ def quota_page(request: HttpRequest, refused: Explanation, headers: Mapping[str,
         used=units.number(metric, refused.used),
         limit=units.number(metric, refused.limit),
         left=units.quantity(metric, refused.left),
-        fill=f"{min(100, refused.used * 100 / refused.limit):.2f}%" if refused.limit else "100%",
+        fill=f"{fill:.2f}%",
+        room=f"{100 - fill:.2f}%" if refused.left else "",
         has_bar=refused.limit > 0,
         owner=_owner(cast(TenantRequest, request), tenant),
         plans_url=upgrade_url(tenant),
