@@ -1,6 +1,7 @@
 """The programs that make up a running Headroom; `python -m config.serve` runs them in the foreground."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -16,7 +17,30 @@ WEB_DEFAULTS = {
 }
 
 
-def web(host: str, port: int | str) -> list[str]:
+class PortError(Exception):
+    """One sentence for the person who chose the port."""
+
+
+def free_port(host: str, port: str) -> int:
+    """The port as a number, if nobody listens on it; raises PortError.
+
+    The web server would not notice: its workers share a port, and so would two servers of one user.
+    """
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise PortError(f"PORT={port} is no port: use a number from 1 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that just ended don't count
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            raise PortError(
+                f"Port {port} of {host} can't be had ({error.strerror}): choose another with PORT=."
+            ) from error
+    return int(port)
+
+
+def web(host: str, port: int) -> list[str]:
     """The web server's command; its environment is `web_environment()`."""
     address = ("--interface", "wsgi", "--host", host, "--port", str(port))
     return [sys.executable, "-m", "granian", *address, "--no-ws", "config.wsgi:application"]
@@ -41,7 +65,12 @@ def main() -> int:
     """Run web, workers and beat until a signal comes or one of them ends; returns the exit code."""
     schedule = Path("var/beat/schedule")
     schedule.parent.mkdir(parents=True, exist_ok=True)
-    host, port = os.environ.get("HEADROOM_HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
+    host = os.environ.get("HEADROOM_HOST", "127.0.0.1")
+    try:
+        port = free_port(host, os.environ.get("PORT", "8000"))
+    except PortError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     with Group() as group:
         group.start("web", web(host, port), web_environment())
         for name, command in background(schedule).items():
