@@ -6,30 +6,18 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.functional import cached_property
 
 from billing.admin.confirmation import ConfirmedAdmin
 from billing.admin.forms import AllowanceForm, FlatAllowanceForm, TierForm, TierFormSet
+from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce, ReadOnlyAdmin
 from billing.changes import limits_changed, tenants_on
 from billing.models import Allowance, EntitlementChange, Metric, Plan, PriceTier
 from billing.terms import differences, terms_of
 from tenants.models import User
-
-
-class CappedPaginator(Paginator[Any]):
-    """Counts no further than its cap, so that a list of millions opens at once; beyond it one searches."""
-
-    CAP = 5_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Model] = self.object_list  # type: ignore[assignment]  # the admin gives querysets
-        return rows.order_by()[: self.CAP].count()
 
 
 @admin.register(Metric)
@@ -42,7 +30,7 @@ class MetricAdmin(admin.ModelAdmin[Metric]):
         return ("code", "kind", "unit") if obj else ()
 
 
-class AllowanceInline(admin.TabularInline[Allowance, Plan]):
+class AllowanceInline(ChosenOnce[Allowance, Plan]):
     model = Allowance
     form = FlatAllowanceForm
     fields = ("metric", "included", "beyond", "hard_limit", "burst", "price", "per")
@@ -123,24 +111,11 @@ class AllowanceAdmin(ConfirmedAdmin):
 
 
 @admin.register(EntitlementChange)
-class EntitlementChangeAdmin(admin.ModelAdmin[EntitlementChange]):
-    """Why a limit is what it is: written by the system alone."""
+class EntitlementChangeAdmin(ReadOnlyAdmin[EntitlementChange]):
+    """Why a limit is what it is."""
 
     list_display = ("at", "tenant", "version", "reason", "actor", "felt_at")
-    list_display_links = ("at",)
     list_select_related = ("tenant", "actor")
     ordering = ("-pk",)
-    search_fields = ("=tenant__slug", "^tenant__name")
-    search_help_text = "A tenant's slug, or how its name begins"
-    paginator = CappedPaginator
-    show_full_result_count = False
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: EntitlementChange | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: EntitlementChange | None = None) -> bool:
-        return False
+    search_fields = TENANT_SEARCH
+    search_help_text = TENANT_SEARCH_HELP

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models import QuerySet
@@ -17,8 +17,8 @@ from billing.admin import confirmation
 from billing.models import Allowance, Entitlement, EntitlementChange, Metric, Plan, PriceTier
 from billing.subscriptions import subscribe
 from tenants.models import Tenant, User
-from tests.billing.forms import filled
 from tests.conftest import LONG_AGO, MakeTenant
+from tests.forms import form_data
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Response
@@ -31,6 +31,11 @@ def admin(client_for: Callable[[User], Client], staff: User) -> Client:
 
 def page_of(plan: str) -> str:
     return reverse("admin:billing_plan_change", args=[Plan.objects.get(slug=plan).pk])
+
+
+def filled(admin: Client, path: str, changes: dict[str, object]) -> dict[str, Any]:
+    """What the page's form would send, some of it changed."""
+    return form_data(admin.get(path), "plan_form") | {name: str(value) for name, value in changes.items()}
 
 
 def row(plan: str, metric: str) -> int:

@@ -1,0 +1,59 @@
+"""What keeps admin pages quick: lists that count no further than they must, selects that read their choices once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+Row = TypeVar("Row", bound=Model)
+Parent = TypeVar("Parent", bound=Model)
+
+# How a list finds a tenant's rows; tenants are many, their slugs begin as their names do.
+TENANT_SEARCH = ("tenant__slug__startswith", "tenant__name__istartswith")
+TENANT_SEARCH_HELP = "How a tenant's slug or name begins"
+
+
+class CappedPaginator(Paginator[Any]):
+    """Counts no further than its cap, so that a list of millions opens at once; beyond it one searches."""
+
+    CAP = 5_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Model] = self.object_list  # type: ignore[assignment]  # the admin gives querysets
+        return rows.order_by()[: self.CAP].count()
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Row]):
+    """A list to look at: nothing is added, changed or deleted by hand."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+
+class ChosenOnce(admin.TabularInline[Row, Parent]):
+    """Rows with a select of metrics or plans: read once for all rows, not once for each."""
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None and db_field.name in ("metric", "plan"):
+            field.choices = list(cast(Iterable[Any], field.choices))
+        return field

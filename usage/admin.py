@@ -1,0 +1,128 @@
+"""What was counted and told, to look at in the admin; thresholds to edit, and given-up deliveries to send again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from billing.admin import confirmation
+from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce, ReadOnlyAdmin
+from billing.admin.tenants import TenantAdmin as BilledTenantAdmin
+from tenants.models import Tenant
+from usage.alerts.resend import resend
+from usage.models import Alert, Delivery, Notice, Standing, Threshold
+from usage.reports.over import over_limit
+
+confirmation.consequences = over_limit
+
+
+@admin.register(Threshold)
+class ThresholdAdmin(admin.ModelAdmin[Threshold]):
+    list_display = ("tenant", "metric", "percents")
+    list_select_related = ("tenant", "metric")
+    search_fields = TENANT_SEARCH
+    search_help_text = TENANT_SEARCH_HELP
+    autocomplete_fields = ("tenant",)
+    show_full_result_count = False
+
+
+class ThresholdInline(ChosenOnce[Threshold, Tenant]):
+    model = Threshold
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Threshold]:
+        return super().get_queryset(request).select_related("tenant", "metric")
+
+
+admin.site.unregister(Tenant)
+
+
+@admin.register(Tenant)
+class TenantAdmin(BilledTenantAdmin):
+    """The tenant with what it may use and when it wants to hear of it."""
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [*super().get_inlines(request, obj), ThresholdInline]
+
+
+class DeliveryInline(admin.TabularInline[Delivery, Alert]):
+    model = Delivery
+    fields = ("channel", "target", "status", "attempts", "due_at", "ended_at", "error")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin[Alert]):
+    list_display = ("at", "tenant", "metric", "kind", "percent", "used", "limit", "is_sent")
+    list_select_related = ("tenant", "metric")
+    list_filter = ("kind", "is_sent", "metric")
+    ordering = ("-pk",)
+    search_fields = TENANT_SEARCH
+    search_help_text = TENANT_SEARCH_HELP
+    inlines = [DeliveryInline]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
+    list_display = ("created_at", "alert", "channel", "target", "status", "attempts", "due_at", "error")
+    list_select_related = ("alert__tenant", "alert__metric")
+    list_filter = ("status",)
+    ordering = ("-alert_id", "channel", "target")  # in the order of an index; the newest alerts first
+    search_fields = ("target__istartswith", "alert__tenant__slug__startswith")
+    search_help_text = "How a receiver or a tenant's slug begins"
+    actions = ("send_again",)
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("usage.change_delivery"))
+
+    @admin.action(description=_("Send again what was given up"), permissions=["resend"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        count = resend(Delivery.objects.filter(pk__in=queryset.values("pk")), timezone.now())
+        text = ngettext("%d delivery is sent again.", "%d deliveries are sent again.", count) % count
+        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin[Notice]):
+    """The staff inbox as rows; it is read and marked on its own page."""
+
+    list_display = ("at", "tenant", "kind", "text", "seen_at", "seen_by")
+    list_select_related = ("tenant", "seen_by")
+    list_filter = ("kind",)
+    ordering = ("-at", "-pk")
+    search_fields = TENANT_SEARCH
+    search_help_text = TENANT_SEARCH_HELP
+
+
+@admin.register(Standing)
+class StandingAdmin(ReadOnlyAdmin[Standing]):
+    """Where tenants stand; the page “Tenants” shows it better."""
+
+    list_display = (
+        "tenant",
+        "plan",
+        "state",
+        "worst",
+        "fill",
+        "overage",
+        "refused",
+        "last_used",
+        "counted_at",
+    )
+    list_select_related = ("tenant", "plan", "worst")
+    list_filter = ("state", "plan")
+    ordering = ("-risk", "tenant_id")
+    search_fields = TENANT_SEARCH
+    search_help_text = TENANT_SEARCH_HELP
