@@ -1,0 +1,96 @@
+"""What a tenant was told, and whether it arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Q, QuerySet, Value
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenants.models import Tenant
+from usage import units
+from usage.models import Alert, Delivery
+from usage.reports import dates
+
+CHANNELS = {
+    "email": gettext_lazy("email"),
+    "slack": gettext_lazy("Slack"),
+    "webhook": gettext_lazy("webhook"),
+}
+STAFF_INBOX = "inbox"  # operations' own list: none of the tenant's business
+FULL_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """One alert as a list shows it; `code` is the state it is drawn as."""
+
+    code: str
+    text: str
+    at: datetime
+    when: str
+    fate: str  # “Sent by email and Slack · webhook waiting”
+
+
+def recent_alerts(tenant: Tenant, at: datetime, *, most: int) -> tuple[AlertLine, ...]:
+    """The newest alerts that were told, with what became of their deliveries; one query."""
+    newest = _with_fates(Alert.objects.filter(tenant=tenant, is_sent=True)).order_by("-at", "-pk")[:most]
+    return tuple(_line(alert, at) for alert in newest)
+
+
+def _with_fates(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    return alerts.select_related("metric").annotate(
+        **{
+            status: ArrayAgg(
+                "deliveries__channel",
+                filter=Q(deliveries__status=status) & ~Q(deliveries__channel=STAFF_INBOX),
+                distinct=True,
+                default=Value([]),
+            )
+            for status in Delivery.Status.values
+        }
+    )
+
+
+def _line(alert: Alert, at: datetime) -> AlertLine:
+    return AlertLine(_code(alert), _text(alert), alert.at, dates.when(alert.at, at), _fate(alert))
+
+
+def _code(alert: Alert) -> str:
+    if alert.kind == Alert.Kind.BILLED:
+        return "over"
+    return "full" if alert.kind == Alert.Kind.REFUSED or alert.percent >= FULL_PERCENT else "near"
+
+
+def _text(alert: Alert) -> str:
+    names = {
+        "metric": alert.metric.name,
+        "limit": _("its limit") if alert.limit is None else units.number(alert.metric, alert.limit),
+        "percent": alert.percent,
+    }
+    if alert.kind == Alert.Kind.REFUSED:
+        return _("%(metric)s: first refusal this period") % names
+    if alert.kind == Alert.Kind.BILLED:
+        return _("%(metric)s passed the included %(limit)s") % names
+    if alert.percent == FULL_PERCENT:
+        return _("%(metric)s reached the limit, %(limit)s") % names
+    return _("%(metric)s passed %(percent)s %% of %(limit)s") % names
+
+
+def _fate(alert: Alert) -> str:
+    """One half-sentence for each status that occurs."""
+    texts = {
+        Delivery.Status.SENT: _("Sent by %s"),
+        Delivery.Status.WAITING: _("%s waiting"),
+        Delivery.Status.DEAD: _("%s given up"),
+    }
+    parts = [
+        text % get_text_list([str(CHANNELS.get(one, one)) for one in channels], _("and"))
+        for status, text in texts.items()
+        if (channels := getattr(alert, status.value))
+    ]
+    return " · ".join(parts) or _("Shown here only")

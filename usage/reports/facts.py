@@ -1,0 +1,95 @@
+"""One metric of a tenant in numbers: used, limit, headroom, state, risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing.entitlements import Limit
+from billing.models import Metric
+from billing.periods import Period
+from billing.pricing import Price
+from usage.models import Standing
+from usage.states import percent_of, state_of
+
+State = Standing.State
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A metric in the current period; quantities in base units. `amount` is None for who sees no money."""
+
+    metric: Metric
+    limit: Limit
+    price: Price
+    used: int
+    period: Period
+    at: datetime
+    trend: tuple[int, ...]  # use of each of the last days; of a level and of members the amount then
+    refused: int  # in the last 24 h
+    amount: Decimal | None  # estimated overage so far
+
+    @property
+    def size(self) -> int | None:
+        """What headroom and percent are measured against; None = unlimited."""
+        return self.limit.size
+
+    @property
+    def headroom(self) -> int | None:
+        """Units left; None when nothing limits them."""
+        return None if self.size is None else max(0, self.size - self.used)
+
+    @property
+    def excess(self) -> int:
+        """Units beyond the included ones."""
+        return self.price.billable(self.used)
+
+    @property
+    def percent(self) -> int | None:
+        return percent_of(self.used, self.limit)
+
+    @property
+    def state(self) -> State:
+        return state_of(self.used, self.limit)
+
+    @property
+    def is_ok(self) -> bool:
+        return self.state == State.OK
+
+    @property
+    def is_near(self) -> bool:
+        return self.state == State.NEAR
+
+    @property
+    def is_full(self) -> bool:
+        return self.state == State.FULL
+
+    @property
+    def is_over(self) -> bool:
+        return self.state == State.OVER
+
+    @property
+    def is_level(self) -> bool:
+        return self.metric.kind == Metric.Kind.LEVEL
+
+    @property
+    def is_bytes(self) -> bool:
+        return self.metric.unit == Metric.Unit.BYTES
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether use beyond the included amount costs something."""
+        return bool(self.price.tiers)
+
+    @property
+    def shows_amount(self) -> bool:
+        return self.is_priced and self.amount is not None
+
+    @property
+    def risk(self) -> tuple[int, int, int]:
+        """Sorts what stops first before what costs, and that before what fits; the fullest first."""
+        stops = self.limit.stop is not None
+        order = {State.FULL: 0, State.NEAR: 1 if stops else 3, State.OVER: 2, State.OK: 4}
+        percent = self.percent
+        return order[self.state], -(percent if percent is not None else -1), self.metric.position

@@ -1,0 +1,58 @@
+"""Amounts and prices as pages write them: “$319.79”, “$0.05 per MB”. Rounded here and nowhere before."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from billing.models import Metric
+from billing.pricing import Price, Tier, rounded
+from usage import units
+
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+PER_BYTES = {10**3: "kB", 10**6: "MB", 10**9: "GB", 10**12: "TB"}
+
+
+def money(amount: Decimal) -> str:
+    """“$1,499.00”, “−$0.05”; a currency without a sign of its own goes behind: “1,499.00 CHF”."""
+    return _signed(amount, f"{abs(rounded(amount)):,.2f}")
+
+
+def whole_money(amount: Decimal) -> str:
+    """The same without cents where there are none: “$29”."""
+    return _signed(amount, f"{abs(amount):,.0f}") if amount == amount.to_integral_value() else money(amount)
+
+
+def price(metric: Metric, tier: Tier) -> str:
+    """What a unit costs: “$0.05 per MB”, “$0.001 each”, “$0.40 per 1,000”."""
+    amount = _signed(tier.price, _exact(tier.price))
+    if metric.unit == Metric.Unit.BYTES:
+        per = PER_BYTES.get(tier.per) or units.number(metric, tier.per)
+    elif tier.per == 1:
+        return _("%(price)s each") % {"price": amount}
+    else:
+        per = f"{tier.per:,}"
+    return _("%(price)s per %(unit)s") % {"price": amount, "unit": per}
+
+
+def prices(metric: Metric, of: Price) -> str:
+    """The price beyond the included amount; where it changes with the quantity, from which on."""
+    if not of.tiers:
+        return _("not charged")
+    first = price(metric, of.tiers[0])
+    return first if len(of.tiers) == 1 else _("from %(price)s") % {"price": price(metric, of.tiers[-1])}
+
+
+def _exact(amount: Decimal) -> str:
+    """All decimals a price has, at least two where it has any that count."""
+    text = f"{abs(amount).normalize():f}"
+    whole, _point, decimals = text.partition(".")
+    return f"{int(whole):,}.{decimals.ljust(2, '0')}" if decimals else f"{int(whole):,}"
+
+
+def _signed(amount: Decimal, digits: str) -> str:
+    sign = "−" if amount < 0 else ""
+    symbol = SIGNS.get(settings.HEADROOM_CURRENCY)
+    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {settings.HEADROOM_CURRENCY}"

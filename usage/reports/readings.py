@@ -1,0 +1,119 @@
+"""Reads how a tenant stands: durable totals with the live counts laid over them, as one meter per metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db.models import prefetch_related_objects
+
+from billing.entitlements import Entitlements, entitlements
+from billing.models import Allowance, Metric, Plan
+from billing.periods import Period, period_before
+from billing.pricing import Estimate, estimate, price_of, rounded
+from tenants.models import Tenant
+from usage.metering import Gauge, peek
+from usage.reports.counts import Counts, counts
+from usage.reports.meters import Meter
+
+TREND_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A tenant's meters, sorted by risk. `estimate` is None for those who see no money."""
+
+    tenant: Tenant
+    plan: Plan
+    period: Period
+    at: datetime
+    is_live: bool
+    counts: Counts
+    meters: tuple[Meter, ...]
+    estimate: Estimate | None
+
+
+def reading(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Reading:
+    """How `tenant` stands at `at`."""
+    rights = _entitled(tenant, at)
+    gauges = peek(tenant, at)
+    found = counts(tenant, rights.period, at, first=_horizon(rights, at))
+    lay_over(found, gauges)
+    bill = _estimated(rights, found) if with_money else None
+    meters = sorted(_meters(rights, found, bill, at), key=lambda meter: meter.risk)
+    return Reading(tenant, rights.plan, rights.period, at, gauges is not None, found, tuple(meters), bill)
+
+
+def lay_over(found: Counts, gauges: Sequence[Gauge] | None) -> None:
+    """Take over the live counts: of a level as they are, of what only moves up the higher number."""
+    for gauge in gauges or ():
+        durable = found.totals.get(gauge.metric.pk, 0)
+        is_level = gauge.metric.kind == Metric.Kind.LEVEL
+        found.totals[gauge.metric.pk] = gauge.used if is_level else max(durable, gauge.used)
+
+
+def _entitled(tenant: Tenant, at: datetime) -> Entitlements:
+    """What the tenant may use, with the prices of what is billed already read."""
+    rights = entitlements(tenant, at)
+    billed = [
+        one.allowance for one in rights.limits.values() if one.allowance.beyond == Allowance.Beyond.BILL
+    ]
+    prefetch_related_objects(billed, "tiers")
+    return rights
+
+
+def _horizon(rights: Entitlements, at: datetime) -> date:
+    """The first day any page shows: of the trend, or of the period before."""
+    trend = at.astimezone(UTC).date() - timedelta(days=TREND_DAYS - 1)
+    return min(trend, period_before(rights.tenant, rights.period).first)
+
+
+def _estimated(rights: Entitlements, found: Counts) -> Estimate:
+    """The period's cost with what is used so far."""
+    prices = {code: price_of(limit.allowance, limit.included) for code, limit in rights.limits.items()}
+    used = {code: found.totals.get(limit.metric.pk, 0) for code, limit in rights.limits.items()}
+    return estimate(rights.plan.base_fee, prices, used)
+
+
+def _meters(rights: Entitlements, found: Counts, bill: Estimate | None, at: datetime) -> Iterator[Meter]:
+    amounts = {line.metric: rounded(line.amount) for line in bill.lines} if bill else {}
+    for code, limit in rights.limits.items():
+        yield Meter(
+            metric=limit.metric,
+            limit=limit,
+            price=price_of(limit.allowance, limit.included),
+            used=found.totals.get(limit.metric.pk, 0),
+            period=rights.period,
+            at=at,
+            trend=tuple(_trend(limit.metric, found, rights, at)),
+            refused=sum(found.refused.get(limit.metric.pk, {}).values()),
+            amount=amounts.get(code),
+        )
+
+
+def _trend(metric: Metric, found: Counts, rights: Entitlements, at: datetime) -> list[int]:
+    """Use on each of the last days; of a level its amount then, of members how many there were by then."""
+    today = at.astimezone(UTC).date()
+    window = [today - timedelta(days=back) for back in range(TREND_DAYS - 1, -1, -1)]
+    if metric.kind == Metric.Kind.LEVEL:
+        return found.levels(metric.pk, window, today)
+    values = [found.on(metric.pk, day) for day in window]
+    return (
+        values
+        if metric.kind == Metric.Kind.SUM
+        else _running(values, window, rights, found.totals.get(metric.pk, 0))
+    )
+
+
+def _running(values: list[int], window: list[date], rights: Entitlements, now: int) -> list[int]:
+    """Sums that begin anew with each period; the last is what stands now."""
+    firsts, period = set(), rights.period
+    while period.first >= window[0]:
+        firsts.add(period.first)
+        period = period_before(rights.tenant, period)
+    running, total = [], 0
+    for day, value in zip(window, values, strict=True):
+        total = value if day in firsts else total + value
+        running.append(total)
+    return [*running[:-1], now]

@@ -1,0 +1,29 @@
+"""Names the state of a page, so that a poll that would change nothing is answered with 204."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from usage.reports.meters import Meter
+
+
+def version_of(meters: Sequence[Meter], *facts: Any) -> str:
+    """A short name of everything the meters show and of `facts`, whose `repr` must not hold the time."""
+    shown = [
+        (
+            meter.metric.code,
+            meter.metric.name,
+            meter.used,
+            meter.size,
+            meter.limit.included,
+            meter.look,
+            meter.enforcement,
+            meter.when,
+            meter.when_note,
+            meter.trend,
+        )
+        for meter in meters
+    ]
+    return sha256(repr((shown, facts)).encode()).hexdigest()[:16]

@@ -1,0 +1,54 @@
+"""What a person chose for this browser: whether pages follow the counts, and the theme. Kept in cookies."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from tenants.requests import as_tenant_request
+
+YEAR = 365 * 24 * 3600
+LIVE = ("on", "off")
+THEMES = ("system", "light", "dark")
+
+
+@require_POST
+@vary_on_headers("HX-Request")
+def live(request: HttpRequest) -> HttpResponse:
+    """Follow the counts, or stand still."""
+    value = request.POST.get("live", "")
+    if value not in LIVE:
+        return HttpResponseBadRequest("live: on or off")
+    if as_tenant_request(request).htmx:
+        context = {"is_live": value == "on", "next": _next(request)}
+        return _remember(render(request, "partials/live.html", context), "live", value)
+    return _remember(redirect(_next(request)), "live", value)
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Light, dark, or as the system has it."""
+    value = request.POST.get("theme", "")
+    if value not in THEMES:
+        return HttpResponseBadRequest("theme: system, light or dark")
+    return _remember(redirect(_next(request)), "theme", value)
+
+
+def _next(request: HttpRequest) -> str:
+    """The page it was chosen on; never another site."""
+    address = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        address, {request.get_host()}, require_https=request.is_secure()
+    )
+    return address if is_ours else "/"
+
+
+def _remember(response: HttpResponse, name: str, value: str) -> HttpResponse:
+    response.set_cookie(
+        name, value, max_age=YEAR, samesite="Lax", httponly=True, secure=settings.SESSION_COOKIE_SECURE
+    )
+    return response
