@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+
+from django.db import connection
 
 from billing.entitlements import Entitlements, Limit
 from billing.models import Allowance, Metric, Plan
@@ -56,3 +59,24 @@ def own(tenant: Tenant, *emails: str) -> None:
     for email in emails:
         user = User.objects.filter(email=email).first() or User.objects.create_user(email)
         Membership.objects.create(tenant=tenant, user=user, role=Membership.Role.OWNER)
+
+
+def at_once(number: int, run: Callable[[], None]) -> None:
+    """Run it in threads with connections of their own; the first error of any is raised."""
+    errors: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001  # raised below, in the test's own thread
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=guarded) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    if errors:
+        raise errors[0]

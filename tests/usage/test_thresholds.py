@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -17,7 +16,7 @@ from pytest_django import Settings
 from billing.models import Metric
 from tenants.models import Membership, Tenant, User
 from tests.conftest import MakeTenant, MakeUser
-from tests.usage.alerting import AT, BILL, limit, own, reading, rights
+from tests.usage.alerting import AT, BILL, at_once, limit, own, reading, rights
 from usage.alerts.thresholds import Reading, judge
 from usage.models import Alert, Delivery, JudgedLimit, Threshold
 
@@ -257,24 +256,3 @@ class TestTwoAtOnce:
             judge([reading(northwind, 850, 1_000)], AT)
             transaction.set_rollback(True)
         assert judge([reading(northwind, 850, 1_000)], AT) == 2
-
-
-def at_once(number: int, run: Callable[[], None]) -> None:
-    """Run it in threads with connections of their own; the first error of any is raised."""
-    errors: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            run()
-        except BaseException as error:  # noqa: BLE001  # raised below, in the test's own thread
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=guarded) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    if errors:
-        raise errors[0]

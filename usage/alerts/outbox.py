@@ -48,9 +48,7 @@ def put(news: Sequence[tuple[Alert, bool]], at: datetime) -> int:
 def ring() -> None:
     """Tell a worker that something is due; where the broker is away beat finds it in the table."""
     try:
-        current_app.send_task(
-            "usage.tasks.deliver", queue="alerts", retry=False, ignore_result=True, expires=RING_EXPIRES
-        )
+        current_app.send_task("usage.tasks.deliver", retry=False, expires=RING_EXPIRES)
     except OperationalError as error:
         logger.warning("The broker could not be told of new deliveries: %s", error)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
 from billing.entitlements import Entitlements
 from tenants.models import Tenant
 from usage.alerts import memory, outbox
@@ -25,6 +27,7 @@ class Reading:
     refused: Mapping[str, int]
 
 
+@transaction.atomic(savepoint=False)
 def judge(readings: Sequence[Reading], at: datetime) -> int:
     """Record what was crossed and queue what is news; returns how many deliveries were written.
 

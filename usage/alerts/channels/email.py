@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 from urllib.parse import urlsplit
@@ -43,7 +44,8 @@ class Email:
             raise GiveUp(str(error)) from error
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(OSError):  # it is closed also where the server does not say goodbye
+            self._connection.close()
 
 
 def compose(delivery: Delivery, message: Message) -> EmailMultiAlternatives:
