@@ -220,6 +220,7 @@ class ApiKey(models.Model):
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("API key")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(scope="tenant", tenant__isnull=False)
