@@ -89,8 +89,14 @@ async def hanging(request: HttpRequest) -> HttpResponse:
     return HttpResponse("too late")
 
 
+# What happens while a view runs; a test may put something here.
+meanwhile: list[Callable[[], None]] = []
+
+
 @quota("api_calls", records="bandwidth")
 def sized(request: HttpRequest) -> HttpResponse:
+    for happens in meanwhile:
+        happens()
     return HttpResponse(b"x" * amount(request))
 
 

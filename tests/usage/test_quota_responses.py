@@ -363,6 +363,8 @@ class TestPage:
     def test_draws_what_is_used(self) -> None:
         page = ask(refusal(Gauge(STORAGE, 97 * MB, 100 * MB, 100 * MB), 4 * MB), BROWSER).content.decode()
         assert 'class="used" y="28" width="97.00%"' in page
+        assert 'class="room" x="97.00%" y="28.5" width="3.00%"' in page
+        assert "Not enough left" in page
         assert "work again" not in page
         assert "works again" not in page
 

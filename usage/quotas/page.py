@@ -22,6 +22,7 @@ from usage.quotas.refusals import Explanation
 class QuotaPage:
     """A refusal for a person: sentences, the bar (`fill` and `room` are shares of its width), links, what was sent."""
 
+    state: str
     heading: str
     reason: str
     remedy: str
@@ -51,6 +52,7 @@ def quota_page(request: HttpRequest, refused: Explanation, headers: Mapping[str,
     request_id = getattr(request, "request_id", "")
     fill = min(100.0, refused.used * 100 / refused.limit) if refused.limit else 100.0
     return QuotaPage(
+        state="Not enough left" if refused.left and not refused.is_burst else "At limit",
         heading=sentences.heading(refused),
         reason=sentences.reason(refused),
         remedy=sentences.remedy(refused),
