@@ -24,7 +24,7 @@ def _every(seconds: float, task: str, queue: str = "celery") -> dict[str, Any]:
 app.conf.beat_schedule = {
     "flush": _every(1, "flush", "flush"),
     "take over changes": _every(0.5, "take_over_changes", "limits"),
-    "deliver": _every(1, "deliver"),
+    "deliver": _every(1, "deliver", "alerts"),
     "begin periods": _every(30, "begin_periods"),
     "open ahead": _every(600, "open_ahead"),
     "sweep limits": _every(300, "sweep_limits"),

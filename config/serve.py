@@ -49,7 +49,7 @@ def web(host: str, port: int) -> list[str]:
 def background(schedule: Path) -> dict[str, list[str]]:
     """Name -> command of what runs beside it; flush and limits have processes of their own: no mail delays them."""
     return {
-        "worker": [*CELERY, "worker", "-n", "worker@%h", "-Q", "celery", "-c", "2", *QUIET],
+        "worker": [*CELERY, "worker", "-n", "worker@%h", "-Q", "alerts,celery", "-c", "2", *QUIET],
         "flusher": [*CELERY, "worker", "-n", "flusher@%h", "-Q", "flush", "-P", "solo", *QUIET],
         "limiter": [*CELERY, "worker", "-n", "limiter@%h", "-Q", "limits", "-P", "solo", *QUIET],
         "beat": [*CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"],
