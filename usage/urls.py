@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import api, preferences, tenant
+from usage.views import api, preferences, staff, tenant
 
 app_name = "usage"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("t/<slug:slug>/plan/", tenant.plan, name="plan"),
     path("t/<slug:slug>/plan/ask/", tenant.ask_plan, name="ask_plan"),
     path("t/<slug:slug>/alerts/", tenant.alerts, name="alerts"),
+    path("staff/tenants/", staff.tenants, name="tenants"),
+    path("staff/inbox/", staff.inbox, name="inbox"),
+    path("staff/inbox/seen/", staff.seen, name="seen"),
     path("api/usage", api.api_usage, name="api_usage"),
     path("preferences/live/", preferences.live, name="live"),
     path("preferences/theme/", preferences.theme, name="theme"),
