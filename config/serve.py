@@ -1,8 +1,12 @@
-"""The programs that make up a running Headroom; `python -m config.serve` runs them in the foreground."""
+"""The programs that make up a running Headroom; `python -m config.serve` runs them in the foreground.
+
+`python -m config.serve --check` only says whether the port can be had, before anything else is started.
+"""
 
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from config.processes import Group
@@ -61,16 +65,18 @@ def web_environment() -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in WEB_DEFAULTS.items()}
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run web, workers and beat until a signal comes or one of them ends; returns the exit code."""
-    schedule = Path("var/beat/schedule")
-    schedule.parent.mkdir(parents=True, exist_ok=True)
     host = os.environ.get("HEADROOM_HOST", "127.0.0.1")
     try:
         port = free_port(host, os.environ.get("PORT", "8000"))
     except PortError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if "--check" in arguments:
+        return 0
+    schedule = Path("var/beat/schedule")
+    schedule.parent.mkdir(parents=True, exist_ok=True)
     with Group() as group:
         group.start("web", web(host, port), web_environment())
         for name, command in background(schedule).items():
@@ -80,4 +86,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

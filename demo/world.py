@@ -11,14 +11,17 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
 
-from billing.models import EntitlementChange, Plan
+from billing.models import EntitlementChange, Metric, Plan
 from billing.subscriptions import subscribe
 from demo.cast import CUSTOMERS, STAFF, STAFF_EMAIL, Customer, Person
 from demo.handout import Credentials, new_password
 from demo.history import write_history
+from demo.shelf import fill_shelf
 from demo.telling import deliver_history
 from tenants.keys import KeyRefused, create_key, find_key, revoke_key
 from tenants.models import ApiKey, Membership, Tenant, User
+from usage.metering import ledger
+from usage.metering.ledger import NOTHING
 from usage.metering.standings import restand
 
 KEY_NAME = "Demo"
@@ -117,5 +120,9 @@ def _people(players: Sequence[Player], password: str, *, is_anew: bool) -> User:
 
 def _write_histories(players: Sequence[Player], staff: User, at: datetime) -> None:
     used = {one.tenant.pk: write_history(one.tenant, one.customer, at) for one in players}
+    storage = Metric.objects.get(code="storage")
+    for one in players:
+        stored = ledger.totals([(one.tenant.pk, at.date())]).get((one.tenant.pk, storage.pk), NOTHING).used
+        fill_shelf(one.tenant, stored, at)
     deliver_history(list(used), staff, at)
     restand(used, at)
