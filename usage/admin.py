@@ -20,6 +20,8 @@ from usage.models import Alert, Delivery, Notice, Standing, Threshold
 from usage.reports.over import over_limit
 
 confirmation.consequences = over_limit
+admin.site.site_header = admin.site.site_title = _("Headroom")
+admin.site.index_title = _("Operations")
 
 
 @admin.register(Threshold)
@@ -76,7 +78,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
-    list_display = ("created_at", "alert", "channel", "target", "status", "attempts", "due_at", "error")
+    list_display = ("alert", "channel", "target", "status", "attempts", "created_at", "error")
     list_select_related = ("alert__tenant", "alert__metric")
     list_filter = ("status",)
     ordering = ("-alert_id", "channel", "target")  # in the order of an index; the newest alerts first

@@ -243,6 +243,7 @@ class Delivery(models.Model):
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = _("deliveries")
         constraints = [
             models.UniqueConstraint(fields=["alert", "channel", "target"], name="one_delivery_per_receiver")
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -20,14 +19,17 @@ class QuantityInput(forms.TextInput):
 
     remark = ""
 
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"size": 13, **(attrs or {})})
+
     def render(
         self,
         name: str,
         value: Any,
-        attrs: Mapping[str, Any] | None = None,
+        attrs: dict[str, Any] | None = None,
         renderer: BaseRenderer | None = None,
     ) -> SafeString:
-        html = super().render(name, value, {"size": 17, **(attrs or {})}, renderer)
+        html = super().render(name, value, attrs, renderer)
         return format_html('{}<div class="help">{}</div>', html, self.remark) if self.remark else html
 
 

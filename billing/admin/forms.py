@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -25,7 +25,11 @@ class AllowanceForm(forms.ModelForm[Allowance]):
 
     included = QuantityField(required=False, help_text="Base units, or as “5 GB”; empty = unlimited.")
     hard_limit = QuantityField(required=False, help_text="Where even billed use stops; empty = never.")
-    burst = QuantityField(required=False, help_text="At most so many in a minute; empty = no such limit.")
+    burst = QuantityField(
+        required=False,
+        widget=QuantityInput({"size": 6}),
+        help_text="At most so many in a minute; empty = no such limit.",
+    )
 
     # The plan's terms before this form was saved.
     before: dict[str, Terms]
@@ -83,17 +87,20 @@ class FlatAllowanceForm(AllowanceForm):
         max_digits=18,
         decimal_places=9,
         validators=[MinValueValidator(Decimal(0), "A price can't be negative: leave it empty for none.")],
-        widget=QuantityInput(attrs={"size": 9, "inputmode": "decimal"}),
+        widget=QuantityInput({"size": 5, "inputmode": "decimal"}),
         help_text="Of what goes beyond; empty = none.",
     )
     per = QuantityField(
         required=False,
-        widget=QuantityInput(attrs={"size": 9}),
+        widget=QuantityInput({"size": 7}),
         help_text="Base units the price is for: 1, or 1 MB. Empty = 1.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # One word each, or the row is wider than a page.
+        beyond = cast(forms.ChoiceField, self.fields["beyond"])
+        beyond.choices = [(value, str(label).partition(":")[0]) for value, label in Allowance.Beyond.choices]
         self.tiers = list(self.instance.tiers.all()) if self.instance.pk else []
         self.is_graduated = len(self.tiers) > 1 or any(tier.up_to is not None for tier in self.tiers)
         if self.is_graduated:

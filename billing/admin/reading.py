@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
 from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.paginator import Paginator
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import Field, Model, QuerySet
+from django.forms import Field as FormField
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -48,12 +50,13 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
 
 
 class ChosenOnce(admin.TabularInline[Row, Parent]):
-    """Rows with a select of metrics or plans: read once for all rows, not once for each."""
+    """Rows with a select of metrics or plans: read once for all rows, and without buttons that edit those."""
 
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField[Any] | None:
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        if field is not None and db_field.name in ("metric", "plan"):
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> FormField | None:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, ModelChoiceField) and db_field.name in ("metric", "plan"):
+            field.widget = cast(RelatedFieldWidgetWrapper, field.widget).widget
             field.choices = list(cast(Iterable[Any], field.choices))
         return field

@@ -72,7 +72,7 @@ class Summary:
     stopped: int
     over: int
     near: int  # at 80 % or more, with those at or over
-    refused: int  # charges in the tenants' current periods
+    refusals: int  # charges in the tenants' current periods
     refused_tenants: int
 
     @property
@@ -202,7 +202,7 @@ def _summary() -> Summary:
         stopped=Count("pk", filter=Q(state=State.FULL)),
         over=Count("pk", filter=Q(state=State.OVER)),
         near=Count("pk", filter=Q(fill__gte=NEAR)),
-        refused=Sum("refused", default=0),
+        refusals=Sum("refused", default=0),
         refused_tenants=Count("pk", filter=Q(refused__gt=0)),
     )
     return Summary(**figures)
