@@ -20,7 +20,7 @@ import redis
 from celery import Celery, current_app
 from django.conf import settings as django_settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TestCase
 from django.utils import timezone
 from pytest_django import Settings
@@ -215,6 +215,15 @@ class TestLease:
         at_once(8, lambda: delivered.append(outbox.deliver_due(AT)))
         assert sum(delivered) == 24
         assert sorted(mail_server.receivers) == sorted(owners)
+
+    def test_delivery_in_other_hands_holds_up_no_other(self, tenant: Tenant, mail_server: MailServer) -> None:
+        first, second = deliveries(tenant, OWNER, "omar@northwind.example")
+        delivered: list[int] = []
+        with transaction.atomic():
+            Delivery.objects.select_for_update().get(pk=first.pk)
+            at_once(1, lambda: delivered.append(outbox.deliver_due(AT)))
+            assert delivered == [1]
+        assert mail_server.receivers == [second.target]
 
     def test_judges_and_workers_at_once_tell_once(self, tenant: Tenant, mail_server: MailServer) -> None:
         own(tenant, OWNER)

@@ -234,11 +234,13 @@ class TestTwoAtOnce:
         assert Alert.objects.count() == 5
         assert routes() == sorted(OWNERS + OPERATIONS)
 
+    @pytest.mark.parametrize(("used", "refused"), [(1_000, 0), (500, 1)])
     def test_judges_of_many_tenants_in_any_order_do_not_wait_for_each_other(
-        self, make_tenant: MakeTenant
+        self, make_tenant: MakeTenant, used: int, refused: int
     ) -> None:
-        tenants = [make_tenant(f"tenant-{number}") for number in range(20)]
-        readings = [reading(tenant, 1_000, 1_000) for tenant in tenants]
+        tenants = [make_tenant(f"tenant-{number}") for number in range(40)]
+        judge([reading(tenant, 500, 1_000) for tenant in tenants], AT)
+        readings = [reading(tenant, used, 1_000, refused=refused) for tenant in tenants]
         orders = iter([readings, readings[::-1], readings[7:] + readings[:7], readings[::2] + readings[1::2]])
         gate = threading.Barrier(4)
 
@@ -249,7 +251,7 @@ class TestTwoAtOnce:
                 judge(mine, AT)
 
         at_once(4, run)
-        assert Delivery.objects.count() == 20 * len(OPERATIONS)
+        assert Delivery.objects.count() == 40 * len(OPERATIONS)
 
     def test_judge_that_rolls_back_leaves_the_news_to_the_next(self, northwind: Tenant) -> None:
         with transaction.atomic():

@@ -39,10 +39,10 @@ def judged(tenant_ids: Collection[int], periods: Collection[date]) -> dict[Subje
 
 
 def remember(cases: Cases) -> None:
-    """Keep what was judged where that is news; in the order of the key, so that two can't wait for each other."""
+    """Keep what was judged where that is news."""
     rows = [
         JudgedLimit(**subject._asdict(), **case.judged_now._asdict())
-        for subject, case in sorted(cases.items(), key=lambda item: item[0])
+        for subject, case in cases.items()
         if case.is_worth_keeping
     ]
     if rows:
@@ -83,7 +83,7 @@ def record(
                 is_sent=one.is_sent,
                 at=at,
             )
-            for (subject, line), one in sorted(rows.items(), key=lambda item: repr(item[0]))
+            for (subject, line), one in rows.items()
         ],
         ignore_conflicts=True,
     )
