@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import redis
@@ -23,6 +23,7 @@ KEPT = timedelta(days=35)  # an account, after its period
 MEMBERS_KEPT = 5_800_000  # seconds: longer than any period and KEPT together; consume.lua has the same
 CHUNK = 5_000
 NONE = -1
+FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def open_account(
         "" if found.epoch is None else found.epoch,
         epoch,
         keys.dirty_name(tenant.pk, hour, period),
-        int(entitlements.until.timestamp()),
+        _microseconds(entitlements.until),
         entitlements.version,
         entitlements.plan.pk,
         int((period.ends + KEPT - at).total_seconds()),
@@ -110,6 +111,10 @@ def _limits(limit: Limit | None) -> list[int]:
     return [NONE if value is None else value for value in (limit.size, limit.stop, None, limit.burst)]
 
 
+def _microseconds(moment: datetime) -> int:
+    return (moment - FIRST_MOMENT) // timedelta(microseconds=1)
+
+
 def rewrite_limits(bulk: redis.Redis, tenants: Iterable[Tenant], at: datetime) -> None:
     """Bring the limits as PostgreSQL has them now into the current and next accounts of `tenants`."""
     tenants = list(tenants)
@@ -129,7 +134,7 @@ def _queue_rewrite(pipe: Any, entitlements: Entitlements) -> None:
     arguments: list[Any] = [
         keys.account(entitlements.tenant.pk, entitlements.period),
         entitlements.version,
-        int(entitlements.until.timestamp()),
+        _microseconds(entitlements.until),
         entitlements.plan.pk,
     ]
     for metric in catalogue().metrics.values():

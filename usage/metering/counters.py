@@ -100,15 +100,15 @@ def _decide(
         if status == COUNTED:
             plan = catalogue().plans.get(reply[1])
             return Decision(tenant, plan, period, at, _gauges(packed, reply, 2))
-        if status == MOVED:
-            at = datetime.fromtimestamp(reply[1], UTC)
-        elif status == COLD:
-            if is_resent:
-                # The first attempt may have been counted before its account was lost: again could be twice.
-                raise Unanswered("the account was lost between a call and its resend", is_executed=True)
-            tenant = _open(link, tenant, at)
-        else:
+        if status not in (COLD, MOVED):
             return _refused(tenant, packed, period, at, reply)
+        if is_resent:
+            # The first attempt may have been counted before its account was lost: again could be twice.
+            raise Unanswered("the account was lost between a call and its resend", is_executed=True)
+        # Limits change by Redis' clock, as hours do.
+        at = datetime.fromtimestamp(reply[1], UTC).replace(microsecond=reply[2])
+        if status == COLD:
+            tenant = _open(link, tenant, at)
     raise Unanswered(f"account of {tenant.slug} could not be opened in {ROUNDS} rounds", is_executed=False)
 
 
@@ -133,10 +133,11 @@ def _call(
         *[keys.members(tenant.pk, one.metric.code, places.period) for one in packed if one.op == "d"],
     )
     rest = [hours, places.period, places.dirty_name, 1 if is_forced else 0, request_id]
-    for one in packed:
-        rest += one.arguments
+    charges = [part for one in packed for part in one.arguments]
     reply, is_resent = link.call(
-        scripts.CONSUME, lambda: (*names, link.life(), link.number if is_kept else 0, *rest), len(names)
+        scripts.CONSUME,
+        lambda: (*names, link.life(), link.number if is_kept else 0, *rest, link.age, *charges),
+        len(names),
     )
     return [int(part) for part in reply.split(b",")], is_resent
 

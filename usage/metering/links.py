@@ -50,6 +50,7 @@ class Link:
         self._connection = connection
         self._life = b""
         self._life_read = 0.0
+        self._first_sent: float | None = None
 
     def life(self, *, fresh: bool = False) -> bytes:
         """Which life of which Redis this connection speaks to; read again once a second, and after a cut."""
@@ -60,28 +61,52 @@ class Link:
             self._life_read = time.monotonic()
         return self._life
 
+    @property
+    def age(self) -> int:
+        """Microseconds that reach back before the running call was first sent; 0 where it can't have been executed."""
+        if self._first_sent is None:
+            return 0
+        # What is sent now arrives within the deadline, or nobody waits for it any more.
+        return round((time.monotonic() - self._first_sent + settings.HEADROOM_REDIS_DEADLINE) * 1_000_000)
+
     def call(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> tuple[bytes, bool]:
         """Run a script under the next number; `arguments` gives keys, then values, anew for each attempt.
 
-        Returns the reply and whether it took a resend. Raises Unanswered after HEADROOM_REDIS_DEADLINE seconds.
+        Returns the reply and whether it took a resend of what may have been executed. Raises Unanswered after
+        HEADROOM_REDIS_DEADLINE seconds.
         """
         self.number += 1
-        deadline = time.monotonic() + settings.HEADROOM_REDIS_DEADLINE
-        is_executed, attempts = False, 0
+        self._first_sent = None
+        started, attempts = time.monotonic(), 0
         while True:
             attempts += 1
             try:
-                return self.ask(b"EVALSHA", script.sha, keys, *arguments()), attempts > 1 and is_executed
-            except NOT_EXECUTED as error:
-                self._recover(error, script)
-                problem: Exception = error
-            except RedisError as error:
-                if isinstance(error, redis.ResponseError):
+                return self._attempt(script, arguments, keys), self._first_sent is not None
+            except redis.ResponseError as error:
+                if not isinstance(error, NOT_EXECUTED):
                     raise
-                is_executed = is_executed or not isinstance(error, _NotConnected)
+                problem: RedisError = error
+            except RedisError as error:
                 problem = error
-            if attempts >= 3 or time.monotonic() > deadline:
-                raise Unanswered(str(problem), is_executed=is_executed) from problem
+            if attempts >= 3 or time.monotonic() > started + settings.HEADROOM_REDIS_DEADLINE:
+                raise Unanswered(str(problem), is_executed=self._first_sent is not None) from problem
+
+    def _attempt(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> bytes:
+        """Send the call once; notes when, unless it certainly was not executed."""
+        values = arguments()  # may ask for the life, which counts nothing
+        sent = time.monotonic()
+        try:
+            reply: bytes = self.ask(b"EVALSHA", script.sha, keys, *values)
+        except (*NOT_EXECUTED, _NotConnected) as error:
+            if isinstance(error, NoScriptError):
+                self.ask(b"SCRIPT", b"LOAD", script.text)
+            else:
+                self._connection.disconnect()  # the next attempt looks for the new primary
+            raise
+        except RedisError:
+            self._first_sent = self._first_sent or sent
+            raise
+        return reply
 
     def refresh(self) -> None:
         """Drop a connection that the server closed meanwhile: a call sent into it would be of unknown fate."""
@@ -101,13 +126,6 @@ class Link:
                 raise _NotConnected(str(error)) from error
         connection.send_packed_command((pack_command(command),), check_health=False)
         return connection.read_response()
-
-    def _recover(self, error: RedisError, script: Script) -> None:
-        """Make the next attempt worth while: load the script, or look for the new primary."""
-        if isinstance(error, NoScriptError):
-            self.ask(b"SCRIPT", b"LOAD", script.text)
-        else:
-            self._connection.disconnect()
 
 
 class _NotConnected(redis.ConnectionError):

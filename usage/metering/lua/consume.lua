@@ -4,21 +4,22 @@
 --        for each distinct charge, in order
 -- ARGV   1 life, 2 number of the actor's call ("0": keep no reply), 3 hour (Unix time / 3600), 4 period,
 --        5 name in dirty, 6 "1" to count without refusing, 7 request id,
+--        8 microseconds back to before the call was first sent ("0": this is the first time),
 --        then five for each charge: op, metric, amount, label, member
 --        op     s sum, l level, d distinct, m level measured (amount is the new level),
 --               g gate (refused where the stop is reached, counts nothing), p peek (neither)
 -- Reply  one string of integers, separated by commas; the first is the status:
 --        0 counted: plan, then seven for each charge
 --        1 refused: plan, index of the charge, cause (1 limit, 2 cap, 3 burst), seconds to wait, then seven each
---        2 cold: the account must be opened first
---        3 moved: Redis' own seconds; the caller's hour is not Redis' hour
+--        2 cold: the account must be opened first;  3 moved: the caller's hour is not Redis' hour;
+--          both: Redis' own time, seconds and microseconds
 --        4 stale: a later call of this actor was answered already
 --        5 too large for the metric's burst: index;  6 beyond 2^53: index
 --        seven: used, limit, stop, cap stop, burst, left of the burst, milliseconds until the burst is whole
 --        (-1 = none)
 -- A refused call changes nothing but the refusals. A repeated number returns the first reply and changes nothing.
 local MINUTE, MOST, LABELS = 60000000, 9007199254740992, 50
-local WIDTH, FIRST = 5, 8
+local WIDTH, FIRST = 5, 9
 
 -- Lua writes large numbers with an exponent; small ones need no help.
 local function whole(n) return n < 100000000000000 and n or string.format('%.0f', n) end
@@ -37,7 +38,14 @@ end
 local time = redis.call('TIME')
 local second = tonumber(time[1])
 local micro = second * 1000000 + tonumber(time[2])
-if math.floor(second / 3600) ~= tonumber(ARGV[3]) then return '3,' .. time[1] end
+local function with_time(status) return status .. ',' .. time[1] .. ',' .. time[2] end
+
+if math.floor(second / 3600) ~= tonumber(ARGV[3]) then return with_time(3) end
+if ARGV[8] ~= '0' then
+  -- Counts opened after the first sending can't tell whether that was counted: its reply went with the former ones.
+  local opened = redis.call('HGET', KEYS[1], 'opened')
+  if not opened or tonumber(opened) >= micro - tonumber(ARGV[8]) then return with_time(2) end
+end
 
 -- One read of each hash.
 local count = (#ARGV - FIRST + 1) / WIDTH
@@ -56,15 +64,20 @@ end
 local tenant = redis.call('HMGET', KEYS[1], unpack(levels))
 local account = redis.call('HMGET', KEYS[2], unpack(wanted))
 local epoch = tenant[2]
-if tenant[1] ~= ARGV[1] or not epoch or account[1] ~= epoch or second >= tonumber(account[2]) then return '2' end
+if tenant[1] ~= ARGV[1] or not epoch or account[1] ~= epoch or micro >= tonumber(account[2]) then return with_time(2) end
 local hour_epoch = redis.call('HGET', KEYS[3], 'epoch')
-if hour_epoch and hour_epoch ~= epoch then return '2' end
+if hour_epoch and hour_epoch ~= epoch then return with_time(2) end
 local plan = account[3]
+
+-- What a level's books are below zero, where units were removed twice over: PostgreSQL may learn of removals late.
+local owed = {}
 
 local function standing(i)
   local at = level_at[i]
   if not at or not tenant[at] then return tonumber(account[4 + i * 6]) end
-  return math.max(0, tonumber(tenant[at]) + tonumber(tenant[at + 1]) - tonumber(tenant[at + 2]))
+  local amount = tonumber(tenant[at]) + tonumber(tenant[at + 1]) - tonumber(tenant[at + 2])
+  if amount < 0 then owed[ARGV[FIRST + i * WIDTH + 1]] = -amount end
+  return math.max(0, amount)
 end
 
 -- Decide. `now` holds what each metric stands at after the charges so far, `tat` its burst's time.
@@ -75,7 +88,7 @@ for i = 0, count - 1 do
   local op, metric, amount, member = ARGV[base], ARGV[base + 1], tonumber(ARGV[base + 2]), ARGV[base + 4]
   local at = 3 + i * 6
   local used, stop = now[metric] or standing(i), tonumber(account[at + 3])
-  if not stop or not used then return '2' end
+  if not stop or not used then return with_time(2) end
   local cap, burst = tonumber(account[at + 4]), tonumber(account[at + 5])
   local ready = tat[metric] or math.max(tonumber(account[at + 6]), micro)
 
@@ -90,7 +103,7 @@ for i = 0, count - 1 do
       now[metric .. ':' .. member] = 1
     end
   end
-  if used + add > MOST then return '6,' .. i end
+  if add > MOST - used then return '6,' .. i end  -- their sum would be rounded
 
   local after = used + add
   if ARGV[6] == '0' and op ~= 'm' and op ~= 'p' then
@@ -138,7 +151,8 @@ end
 
 local function move_level(metric, add, before, after, label)
   if add > 0 then
-    redis.call('HINCRBY', KEYS[1], 'a:' .. metric, whole(add))
+    redis.call('HINCRBY', KEYS[1], 'a:' .. metric, whole(add + (owed[metric] or 0)))
+    owed[metric] = nil
     redis.call('HINCRBY', KEYS[3], 'la:' .. metric, whole(add))
     count_label(metric, label, whole(add))
   else

@@ -1,7 +1,8 @@
 -- open.lua: set up a tenant's account for one period, unless another opener was first.
 --
 -- KEYS   1 tenant, 2 account, 3 hour, 4 dirty, then the member set of each distinct metric, in order
--- ARGV   1 life, 2 epoch the tenant was read under ("" = none), 3 epoch, 4 hour's name in dirty, 5 until,
+-- ARGV   1 life, 2 epoch the tenant was read under ("" = none), 3 epoch, 4 hour's name in dirty,
+--        5 until (microseconds),
 --        6 version, 7 plan, 8 seconds the account is kept, then ten for each metric: metric, kind (s, l, d),
 --        others, own, own removed, refused, limit, stop, cap stop, burst
 --        others: units of the other epochs (a level: added less removed); own: units of this epoch in PostgreSQL
@@ -24,7 +25,8 @@ if (hour and hour ~= epoch) or (account and account ~= epoch) then
 end
 if reborn then
   redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'life', life, 'epoch', epoch)
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[1], 'life', life, 'epoch', epoch, 'opened', time[1] .. string.format('%06d', time[2]))
 end
 
 local kept = redis.call('HMGET', KEYS[2], 'version', 'until')

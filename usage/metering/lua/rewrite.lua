@@ -1,7 +1,7 @@
 -- rewrite.lua: bring newer limits into an open account.
 --
 -- KEYS   1 account
--- ARGV   1 version, 2 until, 3 plan, then five for each metric: metric, limit, stop, cap stop, burst
+-- ARGV   1 version, 2 until (microseconds), 3 plan, then five for each metric: metric, limit, stop, cap stop, burst
 -- Reply  1 written; 0 there is no account, or what it holds is as new (nothing was changed)
 -- Never creates an account or a metric in it: what is missing is opened when it is asked for.
 local kept = redis.call('HMGET', KEYS[1], 'version', 'until')
