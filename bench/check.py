@@ -49,7 +49,7 @@ def plain_way(server: redis.Redis) -> Callable[[], bool]:
     def check() -> bool:
         used = float(server.incrbyfloat("plain:used", 1))
         server.expire("plain:used", 3_000_000)
-        quota = float(server.get("plain:quota") or 0)  # type: ignore[arg-type]
+        quota = float(server.get("plain:quota") or 0)
         if used > quota:
             server.incrbyfloat("plain:used", -1)
             return False
