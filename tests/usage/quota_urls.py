@@ -101,6 +101,12 @@ def sized(request: HttpRequest) -> HttpResponse:
 
 
 @quota("api_calls", records="bandwidth")
+def sized_inside(request: HttpRequest) -> HttpResponse:
+    charge(request, Charge("storage", amount(request)))
+    return HttpResponse(b"x" * amount(request))
+
+
+@quota("api_calls", records="bandwidth")
 def streamed(request: HttpRequest) -> StreamingHttpResponse:
     def chunks() -> Iterator[bytes]:
         for _ in range(10):
@@ -196,6 +202,7 @@ class ViewedAsync(View):
 
 named: dict[str, Callable[..., Any]] = {
     "plain": plain,
+    "plain-marked": quota("api_calls")(plain),
     "one": one,
     "one-async": one_async,
     "several": several,
@@ -206,6 +213,7 @@ named: dict[str, Callable[..., Any]] = {
     "failing-async": failing_async,
     "hanging": hanging,
     "sized": sized,
+    "sized-inside": sized_inside,
     "streamed": streamed,
     "streamed-async": streamed_async,
     "file": sent_file,
@@ -219,7 +227,6 @@ named: dict[str, Callable[..., Any]] = {
     "handlers": Handlers.as_view(),
     "viewed": quota("api_calls")(Viewed.as_view()),
     "viewed-async": quota("api_calls")(ViewedAsync.as_view()),
-    "unmarked": Viewed.as_view(),
     "v1/things": plain,
     "v1/exports/all": plain,
     "v1/one": one,

@@ -295,8 +295,8 @@ class TestMarks:
         assert (used(tenant, "api_calls") if peek(tenant, timezone.now()) else None) == units
 
     def test_stay_with_the_decorated_view(self, get: Get, tenant: Tenant) -> None:
-        assert get("/unmarked", headers={}).status_code == 200
-        assert get("/viewed", headers={}).status_code == 400
+        assert get("/plain-marked", headers={}).status_code == 400
+        assert get("/plain", headers={}).status_code == 200
 
 
 class TestGivingBack:
@@ -378,6 +378,11 @@ class TestBytes:
         get("/sized?amount=0")
         get("/sized?amount=50", "head")
         assert (used(tenant, "bandwidth"), used(tenant, "api_calls")) == (0, 2)
+
+    def test_of_a_refusal_are_not_counted(self, get: Get, tenant: Tenant) -> None:
+        limit(tenant, storage=100)
+        assert [get("/sized-inside?amount=60").status_code for _ in range(2)] == [200, 429]
+        assert (used(tenant, "bandwidth"), used(tenant, "storage"), used(tenant, "api_calls")) == (60, 60, 2)
 
     def test_are_counted_while_they_stream(self, tenant: Tenant) -> None:
         response: Any = Client().get("/streamed", headers=bearer(tenant))
