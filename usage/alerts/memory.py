@@ -34,7 +34,7 @@ def percents(tenant_ids: Collection[int]) -> dict[tuple[int, int | None], tuple[
 def judged(tenant_ids: Collection[int], periods: Collection[date]) -> dict[Subject, Judged]:
     """What each metric was last judged against."""
     rows = JudgedLimit.objects.filter(tenant__in=tenant_ids, period__in=periods)
-    found = rows.values_list("tenant_id", "metric_id", "period", *Judged._fields)
+    found = rows.values_list(*Subject._fields, *Judged._fields)
     return {Subject(*row[:3]): Judged(*row[3:]) for row in found}
 
 
@@ -58,8 +58,8 @@ def told(subjects: Collection[Subject]) -> Mapping[Subject, Mapping[Line, Told]]
     """The lines already crossed, sent or not."""
     found: dict[Subject, dict[Line, Told]] = defaultdict(dict)
     if subjects:
-        for alert in _alerts(subjects):
-            found[_subject(alert)][_line(alert)] = Told(alert.is_sent, alert.beyond)
+        for row in _alerts(subjects).values_list(*Subject._fields, *Line._fields, *Told._fields):
+            found[Subject(*row[:3])][Line(*row[3:6])] = Told(*row[6:])
     return found
 
 
@@ -88,8 +88,15 @@ def record(
         ignore_conflicts=True,
     )
     waiting = _alerts({subject for subject, _ in rows}).filter(is_sent=True, deliveries=None)
-    keyed = [((_subject(alert), _line(alert)), alert) for alert in waiting]
+    keyed = [(_key(alert), alert) for alert in waiting]
     return [(alert, rows[key].is_urgent) for key, alert in keyed if key in rows]
+
+
+def _key(alert: Alert) -> tuple[Subject, Line]:
+    return (
+        Subject(alert.tenant_id, alert.metric_id, alert.period),
+        Line(alert.kind, alert.percent, alert.limit),
+    )
 
 
 def _alerts(subjects: Collection[Subject]) -> QuerySet[Alert]:
@@ -97,11 +104,3 @@ def _alerts(subjects: Collection[Subject]) -> QuerySet[Alert]:
     return Alert.objects.filter(
         tenant__in={one.tenant_id for one in subjects}, period__in={one.period for one in subjects}
     )
-
-
-def _subject(alert: Alert) -> Subject:
-    return Subject(alert.tenant_id, alert.metric_id, alert.period)
-
-
-def _line(alert: Alert) -> Line:
-    return Line(alert.kind, alert.percent, alert.limit)

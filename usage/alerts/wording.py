@@ -71,7 +71,7 @@ def state(facts: Facts) -> str:
 def topic(facts: Facts) -> str:
     """The subject's first part."""
     if facts.is_refusal:
-        return f"First refusal of {facts.name} this period"
+        return f"First refusal of {facts.name}"
     if facts.alert.kind == Alert.Kind.BILLED:
         return f"{facts.metric.name} beyond the included amount"
     return f"{facts.metric.name} at {facts.reached} %"
@@ -80,7 +80,7 @@ def topic(facts: Facts) -> str:
 def badge(facts: Facts) -> str:
     """The state in a word, and the line that was crossed."""
     if facts.is_refusal:
-        return "Refused for the first time this period"
+        return "Refused for the first time"
     if facts.alert.kind == Alert.Kind.BILLED:
         return "Billed: the included amount is used"
     word = {"near": "Approaching", "full": "At limit", "over": "Over"}[state(facts)]
