@@ -26,7 +26,7 @@ from usage.reports.shapes import (
 
 BAR, INSET = 0.76, 0.12  # of a day's width
 GAP = 0.8  # px between the parts of a stack
-COLOURS = ("1", "2", "3", "6")  # the last is always “other”
+COLOURS, REST = ("1", "2", "3"), "6"
 
 
 class Day(NamedTuple):
@@ -45,6 +45,7 @@ class Plot:
     metric: Metric
     days: Sequence[Day]
     series: Sequence[str]
+    has_rest: bool  # the last of the series stands for all other labels
     window: Sequence[date]  # every day of it, also those to come
     is_period: bool  # whether a total to date has a meaning
     limit: int | None
@@ -112,16 +113,21 @@ def _each_day(plot: Plot, panel: Panel) -> Iterator[Rect]:
         for place, part in enumerate(day.parts):
             if part:
                 bottom, top = panel.y(below), panel.y(below + part)
-                yield _rect(plot, index, colour(plot.series, place), top, max(bottom - GAP, top + 0.4))
+                yield _rect(
+                    plot,
+                    index,
+                    colour(plot.series, place, has_rest=plot.has_rest),
+                    top,
+                    max(bottom - GAP, top + 0.4),
+                )
             below += part
 
 
-def colour(series: Sequence[str], place: int) -> str:
-    """The class of a part: a single series is ink, several have the series' colours, the last “other”."""
+def colour(series: Sequence[str], place: int, *, has_rest: bool) -> str:
+    """The class of a part: a single series is ink, several have the series' colours, the rest its own."""
     if len(series) == 1:
         return "add"
-    is_other = place == len(series) - 1 and place >= len(COLOURS) - 1
-    return f"s{COLOURS[-1] if is_other else COLOURS[place]}"
+    return f"s{REST if has_rest and place == len(series) - 1 else COLOURS[place]}"
 
 
 def _rect(plot: Plot, index: int, css: str, top: float, bottom: float) -> Rect:

@@ -70,6 +70,11 @@ class Meter(Facts):
         return f"{self.figure} {self.figure_is if self.is_over else _('left')}"
 
     @property
+    def left_short(self) -> str:
+        """What stands beside the limit on the large bar: “83,695 calls left”, “+3.2 GB”."""
+        return self.figure if self.is_over else f"{self.figure} {self.figure_is}"
+
+    @property
     def used_text(self) -> str:
         return self.number(self.used)
 

@@ -21,6 +21,7 @@ from usage.reports.readings import Reading, reading
 from usage.reports.shapes import DailyChart
 from usage.reports.summary import Tile, blocked, meter_tiles
 from usage.reports.versions import version_of
+from usage.reports.windows import WINDOWS, Window, window_of
 
 SERIES = 3  # labels with a colour of their own
 BREAKDOWN = 10
@@ -29,24 +30,6 @@ REFUSAL_DAYS = 30
 
 class NoSuchMetric(LookupError):
     """The tenant's plan has no metric of this code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Days from `first` to before `until`; `period` where they are one."""
-
-    code: str
-    first: date
-    until: date
-    period: Period | None
-
-    @property
-    def days(self) -> list[date]:
-        return [self.first + timedelta(days=n) for n in range((self.until - self.first).days)]
-
-    @property
-    def text(self) -> str:
-        return dates.days(self.first, self.until - timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +119,6 @@ class MetricReport:
         return version_of([self.meter], self.causes, self.plan.name, self.is_live)
 
 
-WINDOWS = ("period", "previous", "30d", "60d")
-
-
 def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_money: bool) -> MetricReport:
     """The report on the metric of this code; an unknown window is the current period. Raises NoSuchMetric."""
     read = reading(tenant, at, with_money=with_money)
@@ -149,7 +129,7 @@ def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_
     parts = _parts(read.counts, meter.metric, shown)
     days = _days(read.counts, meter.metric, shown, parts, at)
     names = [_name(part) for part in parts]
-    plot = _plot(meter, shown, days, names, at)
+    plot = _plot(meter, shown, days, names, parts[-1] == OTHER, at)
     return MetricReport(
         tenant=tenant,
         plan=read.plan,
@@ -159,23 +139,15 @@ def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_
         others=read.meters,
         window=shown,
         chart=daily_chart(plot),
-        series=tuple(Series(colour(names, place), name) for place, name in enumerate(names)),
+        series=tuple(
+            Series(colour(names, place, has_rest=plot.has_rest), name) for place, name in enumerate(names)
+        ),
         rows=tuple(_row(meter, day, days[index - 1] if index else None) for index, day in enumerate(days)),
         labels=_labels(read, meter.metric, shown),
         refusals=tuple(_refusals(tenant, meter, at)),
         causes=read.counts.refused.get(meter.metric.pk, {}),
         is_live=read.is_live,
     )
-
-
-def window_of(period: Period, before: Period, code: str, at: datetime) -> Window:
-    """The window of this code; what is unknown shows the current period."""
-    tomorrow = at.astimezone(UTC).date() + timedelta(days=1)
-    if code == "previous":
-        return Window(code, before.first, before.until, before)
-    if code in ("30d", "60d"):
-        return Window(code, tomorrow - timedelta(days=int(code[:-1])), tomorrow, None)
-    return Window("period", period.first, period.until, period)
 
 
 def _parts(found: Counts, metric: Metric, window: Window) -> list[str]:
@@ -208,13 +180,16 @@ def _days(found: Counts, metric: Metric, window: Window, parts: Sequence[str], a
     return days
 
 
-def _plot(meter: Meter, window: Window, days: Sequence[Day], names: Sequence[str], at: datetime) -> Plot:
+def _plot(
+    meter: Meter, window: Window, days: Sequence[Day], names: Sequence[str], has_rest: bool, at: datetime
+) -> Plot:
     is_now = window.code == "period"
     has_limit = is_now or (meter.is_level and window.code != "previous")
     return Plot(
         metric=meter.metric,
         days=days,
         series=names,
+        has_rest=has_rest,
         window=window.days,
         is_period=window.period is not None,
         limit=meter.size if has_limit else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
@@ -60,6 +61,7 @@ class PlanReport:
     suggested: Plan | None
     pairs: tuple[tuple[Meter, Meter], ...]
     days: str
+    currency: str  # empty for those who see no money
 
 
 def plan_report(tenant: Tenant, at: datetime, *, with_money: bool) -> PlanReport:
@@ -78,6 +80,7 @@ def plan_report(tenant: Tenant, at: datetime, *, with_money: bool) -> PlanReport
         suggested=best.plan if best else None,
         pairs=tuple(_pairs(read, best)) if best else (),
         days=dates.days(read.period.first, at.date()),
+        currency=settings.HEADROOM_CURRENCY if with_money else "",
     )
 
 

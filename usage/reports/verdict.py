@@ -93,7 +93,7 @@ def _reason(meters: Sequence[Meter], period: Period) -> str:
     sentences = [_at_limit(worst, period)]
     groups = (
         (_("At the limit: %s."), [one for one in others if one.is_full]),
-        (_("Approaching theirs: %s."), [one for one in others if one.is_near]),
+        (_("Approaching a limit: %s."), [one for one in others if one.is_near]),
         (_("Past the included amount: %s."), [one for one in others if one.is_over]),
         (_("Enough room: %s."), [one for one in others if one.is_ok]),
     )

@@ -16,8 +16,9 @@ from tenants.models import ApiKey, Membership, Tenant
 from tenants.requests import TenantRequest
 from usage.reports import dashboard
 from usage.reports.alerts import recent_alerts
-from usage.reports.metric import WINDOWS, NoSuchMetric, metric_report
+from usage.reports.metric import NoSuchMetric, metric_report
 from usage.reports.plans import plan_report, who_decides
+from usage.reports.windows import WINDOWS
 from usage.views.polling import answer_poll
 from usage.wishes import ask_for_plan
 
