@@ -19,7 +19,10 @@ OWNER_WITHIN = 60.0
 
 def claim(data: Path, needed: Sequence[str]) -> Lock | dict[str, str]:
     """The lock of a data folder, all of earlier runs ended; or the addresses that its live owner gives."""
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(f"{data} can't be made ({error.strerror}): use another --data.") from error
     lock = Lock(data)
     deadline = time.monotonic() + OWNER_WITHIN
     while not lock.take():
