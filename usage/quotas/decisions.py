@@ -15,6 +15,7 @@ from billing.models import Metric
 from tenants.models import Tenant
 from tenants.requests import TenantRequest
 from usage.metering import Charge, CountsUnavailable, Decision, TenantClosed, consume, record
+from usage.metering.catalogue import catalogue
 from usage.quotas.labels import fitted, label_of
 
 logger = logging.getLogger(__name__)
@@ -83,11 +84,8 @@ def charge(
     if decision.refused:
         raise Refused(decision)
     use.records += records
-    use.returnable += [
-        replace(one, amount=-one.amount)
-        for one, gauge in zip(named, decision.gauges, strict=False)
-        if gauge.metric.kind == Metric.Kind.LEVEL
-    ]
+    # Asked of the catalogue, not of the gauges: a decision made while Redis is away has none.
+    use.returnable += [replace(one, amount=-one.amount) for one in named if _is_level(one)]
     return decision
 
 
@@ -119,6 +117,10 @@ def record_bytes(use: Use, size: int, label: str, at: datetime) -> None:
     """Count `size` bytes of the response for the metrics that were gated before it."""
     if size:
         _record(use, [Charge(metric, size, label) for metric in use.records], at)
+
+
+def _is_level(charge: Charge) -> bool:
+    return catalogue(code=charge.metric).metric(charge.metric).kind == Metric.Kind.LEVEL
 
 
 def _begin(request: HttpRequest, tenant: Tenant) -> Use:
