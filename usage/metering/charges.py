@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.models import Metric
 from usage.metering.catalogue import catalogue
@@ -31,6 +31,10 @@ class Packed:
     @property
     def arguments(self) -> tuple[str, str, int, str, str]:
         return self.op, self.charge.metric, self.charge.amount, self.charge.label, self.charge.member or ""
+
+    def of(self, amount: int) -> Packed:
+        """The same with another amount."""
+        return replace(self, charge=replace(self.charge, amount=amount))
 
 
 def pack(charge: Charge) -> Packed:

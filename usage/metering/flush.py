@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -68,10 +69,13 @@ def flush(bulk: redis.Redis, at: datetime, *, only: int | None = None) -> int:
     for batch in _batches(_dirty(bulk, only), TENANTS):
         snapshots = _collect(bulk, batch)
         if snapshots:
+            counts = _counts(snapshots)
+            _ensure_months(counts)
             with transaction.atomic():
-                _keep(snapshots)
+                ledger.keep(counts)
                 restand({one.tenant_id: one.last_used for one in snapshots}, at)
-            _settle(bulk, snapshots)
+                # Redis gives up only what is committed, also where a host calls from inside its own transaction.
+                transaction.on_commit(partial(_settle, bulk, snapshots))
             count += len(snapshots)
     return count
 
@@ -127,8 +131,9 @@ def _fields(flat: list[bytes] | dict[bytes, bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _keep(snapshots: Iterable[Snapshot]) -> None:
-    counts, metrics = Counts(), catalogue().metrics
+def _counts(snapshots: Iterable[Snapshot]) -> Counts:
+    # Read anew: other processes may have counted a metric that was added a moment ago.
+    counts, metrics = Counts(), {metric.code: metric for metric in Metric.objects.all()}
     for one in snapshots:
         _read_levels(one, metrics, counts)
         _read_members(one, metrics, counts)
@@ -136,8 +141,7 @@ def _keep(snapshots: Iterable[Snapshot]) -> None:
             _read_hour(one.tenant_id, hour, metrics, counts)
         for period, account in {hour.first: hour.account for hour in one.hours}.items():
             _read_account(one.tenant_id, period, account, metrics, counts)
-    _ensure_months(counts)
-    ledger.keep(counts)
+    return counts
 
 
 def _read_levels(one: Snapshot, metrics: Mapping[str, Metric], counts: Counts) -> None:
@@ -197,8 +201,12 @@ def _read_hour(tenant_id: int, hour: Hour, metrics: Mapping[str, Metric], counts
 _months: set[date] = set()
 
 
+@transaction.atomic
 def _ensure_months(counts: Counts) -> None:
-    """Make partitions that are not there yet: beat makes them ahead, an old Redis may bring older hours."""
+    """Make partitions that are not there yet: beat makes them ahead, an old Redis may bring older hours.
+
+    Before rows are locked, and in a transaction of its own: two flushes could wait for each other otherwise.
+    """
     hours = (row[2] for rows in (counts.hours, counts.level_hours, counts.refusals) for row in rows)
     missing = {ledger.month_of(hour) for hour in hours} - _months
     if missing:
@@ -211,9 +219,10 @@ def _settle(bulk: redis.Redis, snapshots: list[Snapshot]) -> None:
     pipe = bulk.pipeline(transaction=False)
     for one in snapshots:
         read = [keys.dirty(one.tenant_id), keys.newcomers(one.tenant_id)]
-        read += [keys.hour(one.tenant_id, hour.hour) for hour in one.hours]
-        scores = [part for hour in one.hours for part in (hour.name, hour.score)]
-        pipe.evalsha(scripts.SETTLE.sha, len(read), *read, HOUR_KEPT, len(one.hours), *scores, *one.newcomers)
+        hours = one.hours if len(one.newcomers) < NEWCOMERS else []  # there may be more: it stays marked
+        read += [keys.hour(one.tenant_id, hour.hour) for hour in hours]
+        scores = [part for hour in hours for part in (hour.name, hour.score)]
+        pipe.evalsha(scripts.SETTLE.sha, len(read), *read, HOUR_KEPT, len(hours), *scores, *one.newcomers)
     accounts.execute(pipe, bulk, scripts.SETTLE)
     _raise(bulk, snapshots)
 

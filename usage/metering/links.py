@@ -41,6 +41,13 @@ class Unanswered(RedisError):
         self.is_executed = is_executed
 
 
+class Lost(Unanswered):
+    """Redis answers, but no longer knows whether it executed the call: repeating it could count it twice."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, is_executed=True)
+
+
 class Link:
     """One held connection. It is an actor: its calls carry a rising number, a resend carries the same one."""
 
@@ -77,6 +84,10 @@ class Link:
         """
         self.number += 1
         self._first_sent = None
+        return self.repeat(script, arguments, keys)
+
+    def repeat(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> tuple[bytes, bool]:
+        """Run the last call once more under its number, as `call` does."""
         started, attempts = time.monotonic(), 0
         while True:
             attempts += 1
@@ -155,10 +166,20 @@ class Links:
             link.refresh()
         except IndexError:
             link = Link(self._pool.make_connection())
+        is_free = True
         try:
             yield link
+        except Unanswered as error:
+            # A call of unknown fate keeps its actor until it is known.
+            is_free = isinstance(error, Lost) or not error.is_executed
+            raise
         finally:
-            self._idle.append(link)
+            if is_free:
+                self.give_back(link)
+
+    def give_back(self, link: Link) -> None:
+        """Let others use a connection again."""
+        self._idle.append(link)
 
 
 def client(**options: Any) -> redis.Redis:
