@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -55,12 +55,11 @@ def let_pass(
 
 def replay() -> None:
     """Count what is held, once each, until nothing is left or Redis does not answer."""
-    close_old_connections()
     try:
         while held and breaker.lets_through() and _replay_one():
             breaker.answered()
     finally:
-        close_old_connections()
+        connection.close()  # this thread may end now
 
 
 def _replay_one() -> bool:
