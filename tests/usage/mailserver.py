@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.db import connection
 
 HOST = "127.0.0.1"
 
@@ -68,6 +71,18 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind((HOST, 0))
         return int(one.getsockname()[1])
+
+
+def worker_environment(port: int) -> dict[str, str]:
+    """The environment of another process on this test's database, that sends mails to `port`."""
+    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return {
+        **os.environ,
+        "DATABASE_URL": address.geturl(),
+        "HEADROOM_SMTP_HOST": HOST,
+        "HEADROOM_SMTP_PORT": str(port),
+        "HEADROOM_MAIL_DIR": "",
+    }
 
 
 async def until(event: Any) -> None:

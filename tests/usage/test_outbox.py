@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from datetime import datetime, timedelta
 from io import StringIO
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -29,7 +27,7 @@ from config.celery import app as celery_app
 from tenants.models import Tenant
 from tests.conftest import MakeTenant
 from tests.usage.alerting import AT, at_once, own, reading
-from tests.usage.mailserver import HOST, MailServer, free_port, until
+from tests.usage.mailserver import HOST, MailServer, free_port, until, worker_environment
 from usage.alerts import outbox
 from usage.alerts.channels import CHANNELS
 from usage.alerts.channels.base import Retry
@@ -375,14 +373,5 @@ class DeafServer:
 
 def deliver_in_process(port: int) -> subprocess.Popen[bytes]:
     """`manage.py deliver` on this test's database."""
-    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    environment = {
-        **os.environ,
-        "DATABASE_URL": address.geturl(),
-        "HEADROOM_SMTP_HOST": HOST,
-        "HEADROOM_SMTP_PORT": str(port),
-        "HEADROOM_MAIL_DIR": "",
-    }
-    return subprocess.Popen(
-        [sys.executable, Path(django_settings.BASE_DIR) / "manage.py", "deliver"], env=environment
-    )
+    program = Path(django_settings.BASE_DIR) / "manage.py"
+    return subprocess.Popen([sys.executable, program, "deliver"], env=worker_environment(port))

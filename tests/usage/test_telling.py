@@ -1,0 +1,75 @@
+"""The whole way: calls counted by many processes, kept, judged, and told by one mail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.utils import timezone
+from pytest_django import Settings
+
+from tenants.models import Tenant
+from tests.usage.alerting import own
+from tests.usage.mailserver import MailServer, worker_environment
+from usage.alerts import outbox
+from usage.metering import chores
+from usage.models import Alert, Delivery
+
+OWNER = "olive@northwind.example"
+PROCESSES = 8
+
+
+@pytest.fixture
+def mail_server(settings: Settings) -> Iterator[MailServer]:
+    with MailServer() as server:
+        server.use(settings)
+        yield server
+
+
+@pytest.mark.counting
+@pytest.mark.django_db(transaction=True)
+class TestThresholdCrossedByManyProcesses:
+    def test_is_one_alert_and_one_mail(
+        self, tenant: Tenant, redis_db: redis.Redis, mail_server: MailServer
+    ) -> None:
+        """The default plan stops at 1 000 calls: 8 × 100 are its 80 %."""
+        own(tenant, OWNER)
+        tellers = [start(tenant, 100, mail_server.port) for _ in range(PROCESSES)]
+        for teller in tellers:
+            assert teller.stdout
+            assert teller.stdout.readline() == "ready\n"
+        for teller in tellers:
+            assert teller.stdin
+            teller.stdin.write("go\n")
+            teller.stdin.flush()
+        assert [finish(teller) for teller in tellers] == [0] * PROCESSES
+        chores.flush(timezone.now())
+        outbox.deliver_due(timezone.now())
+
+        alert = Alert.objects.get()
+        assert (alert.percent, alert.used, alert.limit, alert.is_sent) == (80, 800, 1_000, True)
+        assert mail_server.receivers == [OWNER]
+        delivery = Delivery.objects.get()
+        assert delivery.status == Delivery.Status.SENT
+        assert mail_server.mails[0]["Message-ID"] == f"<{delivery.pk}@localhost>"
+
+
+def start(tenant: Tenant, calls: int, port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.usage.teller", tenant.slug, str(calls)],
+        env={**worker_environment(port), "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"]},
+        cwd=django_settings.BASE_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(teller: subprocess.Popen[str]) -> int:
+    teller.communicate(timeout=60)
+    return teller.returncode
