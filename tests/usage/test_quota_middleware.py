@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -25,7 +26,7 @@ from tenants.models import Tenant, User
 from tenants.requests import CHOSEN
 from tests.conftest import MakeTenant
 from tests.usage import quota_urls
-from usage.metering import InvalidAmount, UnknownMetric, catalogue, links, peek
+from usage.metering import InvalidAmount, UnknownMetric, links, peek
 from usage.quotas.labels import fitted
 
 pytestmark = [
@@ -82,14 +83,6 @@ def away(settings: Any) -> Iterator[None]:
     finally:
         settings.HEADROOM_REDIS_URL = address
         links.forget()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_catalogue() -> Iterator[None]:
-    """Metrics are remembered for some seconds; these tests change them."""
-    catalogue.forget()
-    yield
-    catalogue.forget()
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
@@ -255,21 +248,6 @@ class TestCharging:
         with pytest.raises(InvalidAmount):
             get("/inside?amount=0")
 
-    def test_answers_503_while_a_metric_that_refuses_cannot_be_counted(
-        self, get: Get, tenant: Tenant, settings: Any
-    ) -> None:
-        Metric.objects.filter(code="api_calls").update(on_outage="refuse")
-        with away(settings):
-            response = get("/one")
-        assert (response.status_code, response["Retry-After"]) == (503, "5")
-        assert response.json()["type"].endswith("#temporary-reduced-capacity")
-
-    def test_lets_pass_what_may_pass_uncounted(self, get: Get, settings: Any) -> None:
-        with away(settings):
-            response = get("/one")
-        assert response.status_code == 200
-        assert "RateLimit" not in response
-
     def test_can_leave_the_draft_headers_away(self, get: Get, settings: Any) -> None:
         settings.HEADROOM_RATELIMIT_HEADERS = "none"
         response = get("/one")
@@ -410,16 +388,6 @@ class TestBytes:
         assert (used(tenant, "bandwidth"), used(tenant, "api_calls")) == (150, 1)
         assert get("/gated").status_code == 429
 
-    def test_lost_with_redis_do_not_spoil_the_answer(
-        self, get: Get, tenant: Tenant, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        Metric.objects.filter(code="bandwidth").update(on_outage="refuse")
-        with ExitStack() as stack:
-            monkeypatch.setattr(quota_urls, "meanwhile", [lambda: stack.enter_context(away(settings))])
-            response = get("/sized?amount=9")
-        assert (response.status_code, response["X-Usage-Remaining"]) == (200, "999")
-        assert used(tenant, "bandwidth") == 0
-
 
 class TestPathRules:
     @pytest.fixture(autouse=True)
@@ -497,14 +465,66 @@ class TestLabels:
         assert fitted(label) == short
 
 
+@pytest.fixture
+def short_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread's connection must not outlive it."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+
+
 @pytest.mark.django_db(transaction=True)
-class TestRealAsgi:
-    """Django's own ASGI handler, each request in its own thread, as a server runs it."""
+@pytest.mark.usefixtures("short_connections")
+class TestOutage:
+    """Redis is away for a request, or for its second half; then it is back."""
 
     @pytest.fixture(autouse=True)
-    def _close_connections(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # A request's thread ends with it; what it opened must not outlive it.
-        monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    def _hands_over(self) -> Iterator[None]:
+        yield
+        hand_over()
+
+    def test_is_a_503_for_a_metric_that_refuses(self, get: Get, tenant: Tenant, settings: Any) -> None:
+        Metric.objects.filter(code="api_calls").update(on_outage="refuse")
+        with away(settings):
+            response = get("/one")
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert response.json()["type"].endswith("#temporary-reduced-capacity")
+
+    def test_lets_pass_what_is_counted_afterwards(self, get: Get, tenant: Tenant, settings: Any) -> None:
+        with away(settings):
+            response = get("/one")
+        assert (response.status_code, "RateLimit" in response) == (200, False)
+        hand_over()
+        assert used(tenant, "api_calls") == 1
+
+    def test_gives_back_what_was_not_even_counted(self, get: Get, tenant: Tenant, settings: Any) -> None:
+        with away(settings):
+            assert get("/failing?how=500").status_code == 500
+        hand_over()
+        assert (used(tenant, "api_calls"), used(tenant, "storage")) == (1, 0)
+
+    def test_after_the_view_does_not_spoil_its_answer(
+        self, get: Get, tenant: Tenant, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Metric.objects.filter(code="bandwidth").update(on_outage="refuse")
+        with ExitStack() as stack:
+            monkeypatch.setattr(quota_urls, "meanwhile", [lambda: stack.enter_context(away(settings))])
+            response = get("/sized?amount=9")
+        assert (response.status_code, response["X-Usage-Remaining"]) == (200, "999")
+        hand_over()
+        assert used(tenant, "bandwidth") == 9
+
+
+def hand_over() -> None:
+    """Wait until what was held during an outage is counted."""
+    for thread in threading.enumerate():
+        if thread.name == "held counts":
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("short_connections")
+class TestRealAsgi:
+    """Django's own ASGI handler, each request in its own thread, as a server runs it."""
 
     def test_counts_a_stream(self, tenant: Tenant) -> None:
         sent = async_to_sync(talk)("/streamed-async", bearer(tenant))
