@@ -1,11 +1,11 @@
-"""The command line of the embedded servers: `run -- COMMAND`, `clear`."""
+"""The command line of the embedded servers: `run -- COMMAND`, `reap`, `clear`."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from config.embedded.errors import EmbeddedError, say
-from config.embedded.reaping import clear
+from config.embedded.reaping import clear, reap_dead
 from config.embedded.supervisor import Options, run
 
 DATA = Path("var/demo")
@@ -17,6 +17,9 @@ def main(arguments: list[str]) -> int:
     try:
         if asked.action == "clear":
             clear(asked.data)
+            return 0
+        if asked.action == "reap":
+            reap_dead(asked.data)
             return 0
         data = None if asked.throwaway else asked.data
         return run(Options(data, asked.redis_server, asked.with_parent), asked.command)
@@ -39,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--redis-server", type=Path, help="run this Redis or Valkey instead of the wheel's")
     running.add_argument("--with-parent", action="store_true", help="stop when the calling process has died")
     running.add_argument("command", nargs="+", help="the command and its arguments, after --")
+    reaping = actions.add_parser("reap", help="stop what a killed run left running")
+    reaping.add_argument("--data", type=Path, default=DATA)
     clearing = actions.add_parser("clear", help="remove a data folder that is not in use")
     clearing.add_argument("--data", type=Path, default=DATA)
     return parser

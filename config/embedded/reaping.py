@@ -49,6 +49,15 @@ def reap(data: Path, steps: Steps) -> None:
     (data / "state.json").unlink(missing_ok=True)
 
 
+def reap_dead(data: Path) -> None:
+    """End what a killed run left on this folder; one that lives is let be."""
+    if (data / "state.json").exists():
+        lock = Lock(data)
+        if lock.take():
+            reap(data, STOP_SERVERS)
+        lock.release()
+
+
 def end_run(state: State, steps: Steps) -> bool:
     """End the programs a run started, then its servers; True if there were any."""
     servers = [process for identity in state.servers.values() if (process := identity.find())]

@@ -69,9 +69,7 @@ class Supervisor:
         self.state.urls = {server.variable: server.url for server in self.servers}
         self._write()
         if self.servers and self.is_durable:
-            say(
-                f"{' and '.join(server.name for server in self.servers)} run, with their data in {self.data}."
-            )
+            say(f"Started {' and '.join(server.name for server in self.servers)} on {self.data}.")
 
     def environment(self) -> dict[str, str]:
         """What the command gets: the servers' addresses and the run's mark."""

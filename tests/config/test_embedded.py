@@ -1,4 +1,4 @@
-"""The embedded servers, with real processes: started, shared, killed, reaped, and never anybody else's."""
+"""Embedded servers: started for a command, shared, stopped with it, and never anybody else's."""
 
 import json
 import os
@@ -6,120 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
-import psycopg
 import pytest
-import redis
 
 from config.embedded import running_urls
 from config.embedded.reaping import clear
-
-WITHIN = 30.0
-EMBEDDED: list[str | Path] = [sys.executable, "-m", "config.embedded"]
-# Tells its environment, then lives until its input ends.
-PROGRAM = [
-    sys.executable,
-    "-c",
-    "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()",
-]
-
-
-def eventually(check: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not check():
-        assert time.monotonic() < deadline, f"{check} did not come true"
-        time.sleep(0.02)
-
-
-GIVEN = {"DATABASE_URL": "postgresql://elsewhere/x"}  # saves the start of PostgreSQL
-
-
-def environment(**variables: str) -> dict[str, str]:
-    named = ("DATABASE_URL", "REDIS_URL")
-    return {name: value for name, value in os.environ.items() if name not in named} | variables
-
-
-class Run:
-    """A `run` whose program has told its environment."""
-
-    def __init__(self, *options: str | Path, **variables: str) -> None:
-        self.process = subprocess.Popen(
-            [*EMBEDDED, "run", *options, "--", *PROGRAM],
-            env=environment(**variables),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self.process.stdin
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        self.told: dict[str, str] = json.loads(line) if line else {}
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.finish()
-
-    def finish(self) -> tuple[int, str]:
-        """End the program; returns the exit code and what was said."""
-        _, said = self.process.communicate(timeout=WITHIN)
-        return self.process.returncode, said
-
-    def kill(self) -> None:
-        """As a power cut would, as far as the supervisor is concerned."""
-        self.process.kill()
-        self.finish()
-
-    def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.told["DATABASE_URL"], autocommit=True) as connection:
-            cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    def redis(self, *command: str | int) -> Any:
-        with redis.Redis.from_url(self.told["REDIS_URL"], decode_responses=True) as client:
-            return client.execute_command(*command)
-
-
-def servers(data: Path) -> dict[str, psutil.Process]:
-    found = json.loads((data / "state.json").read_text())["servers"]
-    return {name: psutil.Process(server["pid"]) for name, server in found.items()}
-
-
-def identities(data: Path) -> set[tuple[int, float]]:
-    found = json.loads((data / "state.json").read_text())["servers"]
-    return {(server["pid"], server["started"]) for server in found.values()}
-
-
-def has_ended(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-@pytest.fixture
-def data() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hr-test-"))
-    folder.chmod(0o711)  # as a clone's usually is; a closed one has a test of its own
-    yield folder
-    clear(folder)
-    assert not folder.exists()
-
-
-@pytest.fixture
-def stranger() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "60"]) as process:
-        yield process
-        process.kill()
+from tests.config.runs import EMBEDDED, GIVEN, PROGRAM, Run, environment, eventually, has_ended, servers
 
 
 class TestRun:
@@ -188,7 +82,7 @@ class TestRun:
         ) as person:
             assert person.stdin
             assert person.stdout
-            assert b"ready" in person.stdout.readline()
+            assert any(b"ready" in line for line in person.stdout)
             person.stdin.write(b"\x03")
             person.stdin.flush()
             person.stdout.read()
@@ -240,76 +134,6 @@ class TestSecondRun:
             ran = subprocess.run([*EMBEDDED, "clear", "--data", data], stderr=subprocess.PIPE, text=True)
             assert ran.returncode == 1
             assert ran.stderr == f"{data} is in use by process {owner.process.pid}: stop that first.\n"
-
-
-class TestCrash:
-    def test_ends_what_a_killed_supervisor_left_and_finds_the_data_again(self, data: Path) -> None:
-        run = Run("--data", data)
-        run.sql("CREATE TABLE kept AS SELECT 42 AS number")
-        run.redis("SET", "kept", 42)
-        left = [*servers(data).values(), *psutil.Process(run.process.pid).children()]
-        run.kill()
-        with Run("--data", data) as after:
-            assert all(has_ended(process) for process in left)
-            assert after.sql("TABLE kept") == [(42,)]
-            assert after.redis("GET", "kept") == "42"
-
-    def test_starts_killed_servers_again_with_their_data_at_the_same_address(self, data: Path) -> None:
-        with Run("--data", data) as run:
-            run.sql("CREATE TABLE kept AS SELECT 42 AS number")
-            run.redis("SET", "kept", 42)
-            killed = identities(data)
-            for process in servers(data).values():
-                process.kill()
-            eventually(lambda: identities(data).isdisjoint(killed))
-            assert run.sql("TABLE kept") == [(42,)]
-            assert run.redis("GET", "kept") == "42"
-
-    def test_leaves_a_stranger_alone_that_has_a_servers_number_now(
-        self, data: Path, stranger: subprocess.Popen[bytes]
-    ) -> None:
-        run = Run("--data", data)
-        state = json.loads((data / "state.json").read_text())
-        started = servers(data)
-        run.kill()
-        for process in started.values():
-            process.kill()
-        eventually(lambda: all(has_ended(process) for process in started.values()))
-        for server in state["servers"].values():
-            server["pid"] = stranger.pid
-            server["started"] -= 60
-        (data / "state.json").write_text(json.dumps(state))
-        lock = data / "servers/postgres/postmaster.pid"
-        lock.write_text("\n".join([str(stranger.pid), *lock.read_text().splitlines()[1:]]))
-        assert running_urls(data) is None
-        with Run("--data", data) as after:
-            assert after.sql("SELECT 1") == [(1,)]
-        assert stranger.poll() is None
-
-    @pytest.mark.parametrize("damage", [b"*3\r\n$3\r\nSE", b"\0" * 64], ids=["cut", "zeros"])
-    def test_reads_on_after_a_damaged_end_of_valkeys_file(self, data: Path, damage: bytes) -> None:
-        with Run("--data", data, **GIVEN) as run:
-            run.redis("SET", "kept", 42)
-        (written,) = data.glob("servers/valkey-server/appendonlydir/*.incr.aof")
-        with written.open("ab") as file:
-            file.write(damage)
-        with Run("--data", data, **GIVEN) as after:
-            is_cut = damage.startswith(b"*")
-            assert after.redis("GET", "kept") == ("42" if is_cut else None)
-        assert is_cut is not any(data.glob("servers/valkey-server/appendonlydir.broken-*"))
-
-
-class TestThrowaway:
-    def test_is_gone_afterwards_and_takes_what_a_killed_one_left_with_it(self, data: Path) -> None:
-        killed = Run("--throwaway", TMPDIR=str(data), **GIVEN)
-        (folder,) = data.glob("headroom-throwaway-*")
-        left = list(servers(folder).values())
-        killed.kill()
-        with Run("--throwaway", TMPDIR=str(data), **GIVEN) as run:
-            assert all(has_ended(process) for process in left)
-            assert not folder.exists()
-            assert run.redis("PING")
-        assert not list(data.glob("headroom-throwaway-*"))
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="Debian's redis-server is not installed")
