@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import redis
@@ -22,6 +22,8 @@ from usage.models import Alert, Delivery
 
 OWNER = "olive@northwind.example"
 PROCESSES = 8
+# On a busy machine eight processes wait for their turn; none may take that for an outage.
+PATIENT = {"DJANGO_SETTINGS_MODULE": "config.settings", "HEADROOM_REDIS_DEADLINE_MS": "20000"}
 
 
 @pytest.fixture
@@ -39,15 +41,15 @@ class TestThresholdCrossedByManyProcesses:
     ) -> None:
         """The default plan stops at 1 000 calls: 8 × 100 are its 80 %."""
         own(tenant, OWNER)
-        tellers = [start(tenant, 100, mail_server.port) for _ in range(PROCESSES)]
-        for teller in tellers:
-            assert teller.stdout
-            assert teller.stdout.readline() == "ready\n"
-        for teller in tellers:
-            assert teller.stdin
-            teller.stdin.write("go\n")
-            teller.stdin.flush()
-        assert [finish(teller) for teller in tellers] == [0] * PROCESSES
+        with ExitStack() as stack:
+            tellers = [stack.enter_context(start(tenant, 100, mail_server.port)) for _ in range(PROCESSES)]
+            for teller in tellers:
+                assert teller.stdout
+                assert teller.stdout.readline() == "ready\n"
+            for teller in tellers:
+                teller.stdin.write("go\n")  # type: ignore[union-attr]
+                teller.stdin.flush()  # type: ignore[union-attr]
+            assert [teller.wait(120) for teller in tellers] == [0] * PROCESSES
         chores.flush(timezone.now())
         outbox.deliver_due(timezone.now())
 
@@ -62,14 +64,9 @@ class TestThresholdCrossedByManyProcesses:
 def start(tenant: Tenant, calls: int, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.usage.teller", tenant.slug, str(calls)],
-        env={**worker_environment(port), "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"]},
+        env={**worker_environment(port), **PATIENT},
         cwd=django_settings.BASE_DIR,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def finish(teller: subprocess.Popen[str]) -> int:
-    teller.communicate(timeout=60)
-    return teller.returncode
