@@ -1,0 +1,190 @@
+"""All tenants by risk: order, paging both ways, search, filters, figures, and how many queries that takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
+from billing.models import Plan
+from tenants.models import Tenant
+from tests.usage.standing import AT, slugs, standing
+from usage.models import Standing
+from usage.reports import overview
+from usage.reports.overview import ago
+
+pytestmark = pytest.mark.django_db
+
+
+class TestOrder:
+    def test_is_by_risk_and_then_by_id(self) -> None:
+        for slug, risk in (("a", 10), ("b", 119), ("c", 80), ("d", 80)):
+            standing(slug, risk)
+        assert slugs(overview(at=AT)) == ["b", "c", "d", "a"]
+
+    def test_leaves_out_closed_tenants_unless_they_are_searched(self) -> None:
+        standing("gone", 100, status="closed")
+        assert slugs(overview(at=AT)) == []
+        assert overview(at=AT).summary.tenants == 0
+        assert [(row.slug, row.status) for row in overview(query="gone", at=AT).rows] == [("gone", "Closed")]
+
+
+class TestSearch:
+    @pytest.fixture(autouse=True)
+    def _tenants(self) -> None:
+        standing("northwind-labs", 82, name="Northwind Labs")
+        standing("blue-heron", 86, name="Blue Heron Health")
+        standing("acme-io", 10, name="Acme.io (Team-2)")
+        standing("muller", 0, name="Müller & Söhne")
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("northwind", ["northwind-labs"]),
+            ("NORTH", ["northwind-labs"]),
+            ("labs", ["northwind-labs"]),
+            ("northwind-la", ["northwind-labs"]),
+            ("labs north", ["northwind-labs"]),
+            ("heal", ["blue-heron"]),
+            ("acme.io", ["acme-io"]),
+            ("team-2", ["acme-io"]),
+            ("müll", ["muller"]),
+            ("  blue  ", ["blue-heron"]),
+            ("wind", []),
+            ("northwind heron", []),
+            ("!!!", []),
+            ("' | '", []),
+            ("a' & b:*", []),
+            ("north\0wind", []),
+            ("9" * 40, []),
+        ],
+    )
+    def test_finds_how_words_begin(self, query: str, found: list[str]) -> None:
+        assert slugs(overview(query=query, at=AT)) == found
+
+    def test_finds_an_id(self) -> None:
+        tenant = Tenant.objects.get(slug="blue-heron")
+        assert "blue-heron" in slugs(overview(query=str(tenant.pk), at=AT))
+
+    def test_uses_the_index(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            plan = Tenant.objects.matching("north").explain()
+        assert "tenant_words" in plan
+
+
+class TestFilters:
+    @pytest.fixture(autouse=True)
+    def _tenants(self) -> None:
+        standing("a", 100, plan="free")
+        standing("b", 119, plan="pro", worst="storage", state="over")
+        standing("c", 85, plan="pro", last_used=AT - timedelta(hours=25))
+        standing("d", 10, plan="pro", last_used=None)
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            ({"plan": "pro"}, ["b", "c", "d"]),
+            ({"state": "full"}, ["a"]),
+            ({"state": "over"}, ["b"]),
+            ({"state": "silent"}, ["c", "d"]),
+            ({"metric": "storage"}, ["b"]),
+            ({"plan": "pro", "state": "near"}, ["c"]),
+            ({"plan": "pro", "query": "d"}, ["d"]),
+            ({"plan": "gone", "state": "odd", "metric": "none"}, ["b", "a", "c", "d"]),
+        ],
+    )
+    def test_narrow_the_list(self, asked: dict[str, str], found: list[str]) -> None:
+        assert slugs(overview(**asked, at=AT)) == found  # type: ignore[arg-type]
+
+    def test_stand_in_the_address(self) -> None:
+        page = overview(query="a b", plan="pro", state="odd", size=1, at=AT)
+        assert page.address == "?q=a+b&plan=pro"
+        assert overview(at=AT).address == ""
+        first = overview(plan="pro", size=1, at=AT)
+        assert first.next_address.startswith("?plan=pro&after=")
+
+
+class TestFigures:
+    def test_are_of_all_tenants_whatever_the_list_is_narrowed_to(self) -> None:
+        standing("a", 100, refused=5)
+        standing("b", 119, state="over")
+        standing("c", 85, refused=2)
+        standing("d", 10)
+        figures = overview(plan="pro", at=AT).summary
+        assert (figures.tenants, figures.stopped, figures.over, figures.at_limit) == (4, 1, 1, 2)
+        assert (figures.near, figures.refusals, figures.refused_tenants) == (3, 7, 2)
+
+    def test_of_nobody_are_nothing(self) -> None:
+        figures = overview(at=AT).summary
+        assert (figures.tenants, figures.refusals) == (0, 0)
+
+    def test_of_a_row_are_in_words(self) -> None:
+        standing(
+            "b", 119, plan="pro", state="over", overage=Decimal("313.355"), last_used=AT - timedelta(hours=3)
+        )
+        (row,) = overview(at=AT).rows
+        assert (row.plan, row.metric, row.percent, row.overage) == ("Pro", "API calls", "119", "$313.36")
+        assert (row.look.code, row.look.word, row.last_used) == ("over", "Over · billed", "3 h")
+        assert row.spoken == "API calls: 119 % used"
+
+    def test_say_so_where_what_goes_beyond_is_free(self) -> None:
+        standing("b", 119, plan="pro", worst="users", state="over")
+        assert overview(at=AT).rows[0].look.word == "Over · not charged"
+
+    def test_of_an_unlimited_tenant_have_no_metric(self) -> None:
+        standing("a").delete()
+        tenant = Tenant.objects.get()
+        Standing.objects.create(
+            tenant=tenant,
+            plan=Plan.objects.get(slug="pro"),
+            period=AT.date(),
+            period_ends=AT,
+            counted_at=AT,
+        )
+        assert overview(at=AT).rows[0].metric == ""
+
+    @pytest.mark.parametrize(
+        ("back", "words"),
+        [
+            (timedelta(seconds=59), "under 1 min"),
+            (timedelta(seconds=60), "1 min"),
+            (timedelta(minutes=59, seconds=59), "59 min"),
+            (timedelta(hours=23), "23 h"),
+            (timedelta(days=2), "2 d"),
+            (timedelta(seconds=-5), "under 1 min"),
+        ],
+    )
+    def test_say_how_long_ago(self, back: timedelta, words: str) -> None:
+        assert ago(AT - back, AT) == words
+
+
+class TestVersion:
+    def test_stays_while_nothing_shown_changes(self) -> None:
+        one = standing("a", 50)
+        before = overview(at=AT).version
+        one.counted_at = AT + timedelta(seconds=20)
+        one.save()
+        assert overview(at=AT + timedelta(seconds=20)).version == before
+
+    @pytest.mark.parametrize("change", [{"risk": 51, "fill": 51}, {"refused": 1}, {"overage": 2}])
+    def test_changes_with_what_is_shown(self, change: dict[str, int]) -> None:
+        standing("a", 50)
+        before = overview(at=AT).version
+        Standing.objects.update(**change)
+        assert overview(at=AT).version != before
+
+
+class TestQueries:
+    def test_are_as_many_for_a_thousand_as_for_one(
+        self, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for n in range(60):
+            standing(f"t{n}", n * 2, state="over", plan="pro")
+        page = overview(size=20, at=AT)
+        for asked in ({}, {"query": "t"}, {"after": page.next}, {"plan": "pro", "state": "over"}):
+            with django_assert_max_num_queries(6):
+                overview(size=20, at=AT, **asked)

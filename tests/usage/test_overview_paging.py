@@ -1,0 +1,74 @@
+"""Paging through all tenants: complete and stable both ways, also where many share their risk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.usage.standing import AT, slugs, standing
+from usage.models import Standing
+from usage.reports import Overview, overview
+
+pytestmark = pytest.mark.django_db
+
+
+def forward(size: int, after: str | None = None) -> Iterable[Overview]:
+    """The page after each other, from the cursor on."""
+    page = overview(size=size, after=after, at=AT)
+    yield page
+    while page.next:
+        page = overview(size=size, after=page.next, at=AT)
+        yield page
+
+
+class TestPaging:
+    @pytest.fixture(autouse=True)
+    def _tenants(self) -> None:
+        """23 tenants in six groups that share their risk, in no order of ids."""
+        for n in range(23):
+            standing(f"t{n}", [0, 80, 100, 0, 40, 80, 119, 0][n % 8])
+
+    @pytest.mark.parametrize("size", [1, 2, 5, 7, 22, 23, 50])
+    def test_shows_each_tenant_once(self, size: int) -> None:
+        pages = [slugs(page) for page in forward(size)]
+        everything = slugs(overview(size=100, at=AT))
+        assert [slug for page in pages for slug in page] == everything
+        assert {len(page) for page in pages[:-1]} <= {size}
+
+    @pytest.mark.parametrize("size", [1, 2, 5, 7, 22, 23])
+    def test_goes_back_over_the_same_pages(self, size: int) -> None:
+        pages = list(forward(size))
+        back, page = [pages[-1]], pages[-1]
+        while page.previous:
+            page = overview(size=size, after=page.previous, at=AT)
+            back.append(page)
+        assert [slugs(one) for one in reversed(back)] == [slugs(one) for one in pages]
+        assert back[-1].previous is None
+        assert pages[0].previous is None
+
+    def test_neither_repeats_nor_skips_who_stands_still_while_others_move(self) -> None:
+        first = overview(size=5, at=AT)
+        moved = Standing.objects.get(tenant__slug=slugs(overview(size=100, at=AT))[-1])
+        moved.risk = 119
+        moved.save()
+        rest = [slug for page in forward(5, first.next) for slug in slugs(page)]
+        assert sorted([*slugs(first), *rest]) == sorted(
+            slug for slug in slugs(overview(size=100, at=AT)) if slug != moved.tenant.slug
+        )
+
+    def test_goes_back_to_the_first_page_where_fewer_are_left_before(self) -> None:
+        second = overview(size=5, after=overview(size=5, at=AT).next, at=AT)
+        Standing.objects.filter(risk=119).delete()
+        page = overview(size=5, after=second.previous, at=AT)
+        assert slugs(page) == slugs(overview(size=5, at=AT))
+        assert page.previous is None
+
+    @pytest.mark.parametrize("cursor", ["", "nonsense", "WzEsMl0:abc", "0.66,81"])
+    def test_takes_a_cursor_that_is_not_ours_for_none(self, cursor: str) -> None:
+        assert slugs(overview(size=5, after=cursor, at=AT)) == slugs(overview(size=5, at=AT))
+
+    def test_begins_anew_where_nothing_is_left_after(self) -> None:
+        last = next(iter(forward(22))).next
+        Standing.objects.filter(tenant__slug=slugs(overview(size=100, at=AT))[-1]).delete()
+        assert len(overview(size=22, after=last, at=AT).rows) == 22
