@@ -1,4 +1,4 @@
-"""What tests of counting begin with: a fresh catalogue, and a desk for scripts on a real and a written server."""
+"""What tests of counting and telling begin with: a fresh catalogue, a desk for scripts, a mail server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 import redis
+from pytest_django import Settings
 
+from tests.usage.mailserver import MailServer
 from tests.usage.scripting import Desk
 from usage.metering import catalogue
 
@@ -27,3 +29,11 @@ def desk(request: pytest.FixtureRequest) -> Desk:
         server: redis.Redis = request.getfixturevalue("redis_db")
         return Desk(server)
     return Desk(fakeredis.FakeRedis())
+
+
+@pytest.fixture
+def mail_server(settings: Settings) -> Iterator[MailServer]:
+    """A real SMTP receiver, to which mails are sent."""
+    with MailServer() as server:
+        server.use(settings)
+        yield server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -38,13 +37,6 @@ See plans: http://localhost:8000/t/northwind/plan/
 
 Sent once per period and limit to the owners of Northwind Labs; operations hear of what is urgent.
 """
-
-
-@pytest.fixture
-def mail_server(settings: Settings) -> Iterator[MailServer]:
-    with MailServer() as server:
-        server.use(settings)
-        yield server
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
 from itertools import count
@@ -38,13 +37,6 @@ from usage.models import Delivery, Notice
 
 OWNER = "olive@northwind.example"
 LEASE = timedelta(seconds=150) + outbox.GRACE
-
-
-@pytest.fixture
-def mail_server(settings: Settings) -> Iterator[MailServer]:
-    with MailServer() as server:
-        server.use(settings)
-        yield server
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 import redis
 from django.conf import settings as django_settings
 from django.utils import timezone
-from pytest_django import Settings
 
 from tenants.models import Tenant
 from tests.usage.alerting import own
@@ -24,13 +22,6 @@ OWNER = "olive@northwind.example"
 PROCESSES = 8
 # On a busy machine eight processes wait for their turn; none may take that for an outage.
 PATIENT = {"DJANGO_SETTINGS_MODULE": "config.settings", "HEADROOM_REDIS_DEADLINE_MS": "20000"}
-
-
-@pytest.fixture
-def mail_server(settings: Settings) -> Iterator[MailServer]:
-    with MailServer() as server:
-        server.use(settings)
-        yield server
 
 
 @pytest.mark.counting
