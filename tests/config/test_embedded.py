@@ -69,7 +69,9 @@ class TestRun:
     def test_lets_the_terminals_interrupt_reach_the_command_once(self, data: Path) -> None:
         program = (
             "import signal, sys, time; count = []; signal.signal(signal.SIGINT, lambda *_: count.append(1));"
-            "print('ready', flush=True); time.sleep(2); sys.exit(40 + len(count))"
+            "print('ready', flush=True)\n"
+            "while not count: time.sleep(0.02)\n"
+            "time.sleep(0.5); sys.exit(40 + len(count))"
         )
         command = [*EMBEDDED, "run", "--data", str(data), "--", sys.executable, "-c", program]
         # A process of its own makes the terminal: a fork of the tests' threads would be unsafe.
