@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 import redis
+from django.conf import settings
 from pytest_django import Settings
 
+from tests.usage.counting import Clock, set_scripts_to_clock
 from tests.usage.mailserver import MailServer
 from tests.usage.scripting import Desk
-from usage.metering import catalogue
+from usage.metering import catalogue, links
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,15 @@ def desk(request: pytest.FixtureRequest) -> Desk:
         server: redis.Redis = request.getfixturevalue("redis_db")
         return Desk(server)
     return Desk(fakeredis.FakeRedis())
+
+
+@pytest.fixture
+def clock(redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Redis' time, set by the test; all scripts go by it."""
+    set_scripts_to_clock(monkeypatch)
+    monkeypatch.setattr(settings, "HEADROOM_REDIS_DEADLINE", 5.0)  # a busy machine is no fault
+    links.forget()
+    return Clock(redis_db)
 
 
 @pytest.fixture
