@@ -15,8 +15,7 @@ help: ## List what can be made
 
 demo: export HEADROOM_DEMO = 1
 demo: .venv/.demo ## Show Headroom with a dozen tenants and traffic (PORT=8000 chooses the port)
-	@$(PY) -m config.embedded reap --data var/demo
-	@$(PY) -m config.serve --check
+	@$(PY) -m demo.preflight var/demo
 	@$(EMBEDDED) --data var/demo -- $(PY) manage.py demo
 
 test: export HEADROOM_DEMO = 1

@@ -3,11 +3,18 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
+
+def main() -> None:
+    """Run what the command line says."""
+    # Loading takes a good part of a second, in which a Ctrl-C should leave no trace either.
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        execute_from_command_line(sys.argv)
+        main()
     except KeyboardInterrupt:
-        sys.exit(130)  # Ctrl-C is a wish, not an error to trace
+        sys.exit(130)

@@ -1,12 +1,8 @@
-"""The programs that make up a running Headroom; `python -m config.serve` runs them in the foreground.
-
-`python -m config.serve --check` only says whether the port can be had, before anything else is started.
-"""
+"""The programs that make up a running Headroom; `python -m config.serve` runs them in the foreground."""
 
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from config.processes import Group
@@ -65,7 +61,7 @@ def web_environment() -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in WEB_DEFAULTS.items()}
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Run web, workers and beat until a signal comes or one of them ends; returns the exit code."""
     host = os.environ.get("HEADROOM_HOST", "127.0.0.1")
     try:
@@ -73,8 +69,6 @@ def main(arguments: Sequence[str]) -> int:
     except PortError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if "--check" in arguments:
-        return 0
     schedule = Path("var/beat/schedule")
     schedule.parent.mkdir(parents=True, exist_ok=True)
     with Group() as group:
@@ -86,4 +80,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -20,12 +20,13 @@ from demo.cast import CUSTOMERS
 from demo.console import Console
 from demo.handout import Credentials, read_credentials, write_handout
 from demo.place import Place
+from demo.preflight import HOST
 from demo.world import make_world
 
-HOST = "127.0.0.1"
 WEB_WITHIN = 60.0
 FIRST_PAGE = "/sign-in/"
 LAST_LINES = 12
+BRIEF = {"GRANIAN_WORKERS_KILL_TIMEOUT": "2"}  # who stops the demo need not wait for a request that hangs
 REQUESTS = sum(one.pace for one in CUSTOMERS)
 
 
@@ -72,7 +73,7 @@ def _start(group: Group, place: Place, port: int, base_url: str, console: Consol
     """Start web first and wait for its page, then all that works behind it, then the traffic."""
     environment = _environment(place, base_url)
     with console.step("Web", f"granian on port {port}"):
-        group.start("web", web(HOST, port), {**environment, **web_environment()})
+        group.start("web", web(HOST, port), {**environment, **web_environment(), **BRIEF})
         _wait_for_page(group, port)
     behind = background(place.schedule)
     with console.step("Celery", ", ".join(behind)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from demo.cast import CUSTOMERS, Customer
@@ -28,11 +28,12 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A customer's program and its key."""
+    """A customer's program, its key, and the files it knows of."""
 
     customer: Customer
     key: str
     chance: random.Random
+    files: list[str] = field(default_factory=list)
 
     def pause(self) -> float:
         """Seconds until its next request."""
@@ -42,11 +43,12 @@ class Visitor:
         """What it asks for now."""
         mix = FREE_MIX if self.customer.plan == "free" else MIX
         kind = self.chance.choices(list(mix), list(mix.values()))[0]
-        name = f"/demo/api/files/report-{self.chance.randrange(FILES):02}.csv"
-        if kind == "put":
+        if kind == "delete" and self.files:
+            return Request("DELETE", self.files.pop(self.chance.randrange(len(self.files))))
+        if kind in ("put", "delete"):
+            name = f"/demo/api/files/report-{self.chance.randrange(FILES):02}.csv"
+            self.files += [] if name in self.files else [name]
             return Request("PUT", name, bytes(1000 * self.chance.choice(KILOBYTES)))
-        if kind == "delete":
-            return Request("DELETE", name)
         if kind == "session":
             user = self.customer.user(self.chance.randrange(self.customer.regulars))
             return Request(

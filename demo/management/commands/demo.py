@@ -13,7 +13,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from config.serve import PortError, free_port
 from demo.console import Console
 from demo.place import AlreadyRunning, Place
-from demo.show import HOST, NotUp, show
+from demo.preflight import HOST
+from demo.show import NotUp, show
 
 
 class Command(BaseCommand):
