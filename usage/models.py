@@ -17,7 +17,12 @@ from tenants.models import Tenant
 
 # Rows of counts are many and written every second: PostgreSQL checks no foreign keys on them,
 # Django refuses to delete what they name.
-LOOSE: dict[str, Any] = {"on_delete": models.PROTECT, "db_constraint": False, "related_name": "+", "db_index": False}
+LOOSE: dict[str, Any] = {
+    "on_delete": models.PROTECT,
+    "db_constraint": False,
+    "related_name": "+",
+    "db_index": False,
+}
 
 
 class UsagePeriod(models.Model):
@@ -95,6 +100,66 @@ class RefusalHour(models.Model):
     cause = models.CharField(max_length=10)
     epoch = models.BigIntegerField()
     refused = models.BigIntegerField()
+
+
+class UsageDay(models.Model):
+    """Units of a metric under one label on one closed UTC day, over all hours and epochs; kept for ever.
+
+    The day comes before the metric in the keys of days: a page reads all metrics of some days.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "day", "metric_id", "label")
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    day = models.DateField()
+    metric = models.ForeignKey(Metric, **LOOSE)
+    label = models.CharField(max_length=48)
+    quantity = models.BigIntegerField()
+
+
+class LevelDay(models.Model):
+    """How a level moved on one closed day; before its first move it stood at closing less added plus removed."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "day", "metric_id")
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    day = models.DateField()
+    metric = models.ForeignKey(Metric, **LOOSE)
+    added = models.BigIntegerField()
+    removed = models.BigIntegerField()
+    peak = models.BigIntegerField()
+    closing = models.BigIntegerField()
+
+
+class RefusalDay(models.Model):
+    """Refused charges of a metric on one closed day, by cause."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "day", "metric_id", "cause")
+    tenant = models.ForeignKey(Tenant, **LOOSE)
+    day = models.DateField()
+    metric = models.ForeignKey(Metric, **LOOSE)
+    cause = models.CharField(max_length=10)
+    refused = models.BigIntegerField()
+
+
+class Daybook(models.Model):
+    """Which days are closed: all before `open_from`. One row; none = no day was closed yet."""
+
+    open_from = models.DateField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_daybook")]
+
+
+class StaleDay(models.Model):
+    """A closed day of a tenant whose hours may have changed since they were last added up.
+
+    Rows are only added and taken, never shared: a day that is written to while it is added up gets another one.
+    """
+
+    tenant = models.ForeignKey(Tenant, **{**LOOSE, "on_delete": models.DO_NOTHING})
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "day"], name="stale_days_of_tenants")]
 
 
 class Standing(models.Model):
