@@ -66,28 +66,50 @@ def entitlements(tenant: Tenant, at: datetime) -> Entitlements:
 def entitlements_of(tenants: Iterable[Tenant], at: datetime) -> dict[int, Entitlements]:
     """The same for many tenants, by tenant id, in six queries."""
     tenants = list(tenants)
-    ids = [tenant.pk for tenant in tenants]
-    # The version is read first: limits that are newer than their version are only written once more, never lost.
-    versions = dict(Entitlement.objects.filter(tenant__in=ids).values_list("tenant_id", "version"))
-    subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=at))
-    overrides = _by_tenant(Override.objects.filter(tenant__in=ids).exclude(ends__lte=at))
-    book = _Book()
-    found = {}
-    for tenant in tenants:
-        mine, given = subscriptions.get(tenant.pk, []), overrides.get(tenant.pk, [])
-        plan = next((book.plans[one.plan_id] for one in mine if one.starts <= at), book.default)
-        period = period_at(tenant, at)
-        rows: Sequence[Subscription | Override] = (*mine, *given)
+    rows = _Rows(tenants, at)
+    return {tenant.pk: rows.entitlements(tenant, rows.plan(tenant, at), at) for tenant in tenants}
+
+
+def offers(tenant: Tenant, at: datetime) -> tuple[Entitlements, list[Entitlements]]:
+    """What `tenant` may use at `at`, and what it might on each public plan and its own, in the plans' order.
+
+    Its overrides hold on every plan. Six queries. Raises NoDefaultPlan.
+    """
+    rows = _Rows([tenant], at)
+    own = rows.plan(tenant, at)
+    plans = [plan for plan in rows.book.plans.values() if plan.is_public or plan.pk == own.pk]
+    return rows.entitlements(tenant, own, at), [rows.entitlements(tenant, plan, at) for plan in plans]
+
+
+class _Rows:
+    """What is written about some tenants' plans and overrides from `at` on."""
+
+    def __init__(self, tenants: Sequence[Tenant], at: datetime) -> None:
+        ids = [tenant.pk for tenant in tenants]
+        # The version is read first: limits that are newer than their version are only written once more, never lost.
+        self._versions = dict(Entitlement.objects.filter(tenant__in=ids).values_list("tenant_id", "version"))
+        self._subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=at))
+        self._overrides = _by_tenant(Override.objects.filter(tenant__in=ids).exclude(ends__lte=at))
+        self.book = _Book()
+
+    def plan(self, tenant: Tenant, at: datetime) -> Plan:
+        """The plan the tenant is on at `at`."""
+        mine = self._subscriptions.get(tenant.pk, [])
+        return next((self.book.plans[one.plan_id] for one in mine if one.starts <= at), self.book.default)
+
+    def entitlements(self, tenant: Tenant, plan: Plan, at: datetime) -> Entitlements:
+        """What the tenant may use on `plan`."""
+        given, period = self._overrides.get(tenant.pk, []), period_at(tenant, at)
+        rows: Sequence[Subscription | Override] = (*self._subscriptions.get(tenant.pk, []), *given)
         changes = [time for one in rows for time in (one.starts, one.ends) if time and time > at]
-        found[tenant.pk] = Entitlements(
+        return Entitlements(
             tenant,
-            versions.get(tenant.pk, 0),
+            self._versions.get(tenant.pk, 0),
             plan,
             period,
             min([period.ends, *changes]),
-            book.limits(plan, [one for one in given if one.starts <= at]),
+            self.book.limits(plan, [one for one in given if one.starts <= at]),
         )
-    return found
 
 
 class _Book:

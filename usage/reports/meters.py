@@ -161,7 +161,7 @@ class Meter(Facts):
 
     @property
     def has_bar(self) -> bool:
-        return self.size is not None
+        return bool(self.size)
 
     @property
     def bar(self) -> Bar:

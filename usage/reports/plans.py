@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from billing.entitlements import Limit
+from billing.entitlements import Entitlements, Limit, offers
 from billing.models import Allowance, Plan
 from billing.pricing import estimate, price_of
 from tenants.models import Membership, Tenant
@@ -21,7 +19,7 @@ from usage.reports import dates
 from usage.reports.fits import Fit, fit_of
 from usage.reports.meters import Look, Meter
 from usage.reports.money import money, prices, whole_money
-from usage.reports.readings import Reading, reading
+from usage.reports.readings import Reading, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +64,23 @@ class PlanReport:
 
 def plan_report(tenant: Tenant, at: datetime, *, with_money: bool) -> PlanReport:
     """All plans on offer, and the tenant's own, measured against what it uses now."""
-    read = reading(tenant, at, with_money=with_money)
-    cards = [_card(read, plan, rows, with_money) for plan, rows in _offers(tenant, read.plan)]
-    now = read.meters[0].look if read.meters else cards[0].fit.look
+    rights, offered = offers(tenant, at)
+    now = read(rights, at, with_money=with_money)
+    asked = _asked(tenant)
+    cards = [_card(now, offer, asked, with_money) for offer in offered]
     best = _best(cards)
     return PlanReport(
         tenant=tenant,
-        plan=read.plan,
-        look=now,
-        title=_title(read, best.plan if best else None),
-        reason=_reason(read),
+        plan=now.plan,
+        look=now.meters[0].look if now.meters else cards[0].fit.look,
+        title=_title(now, best.plan if best else None),
+        reason=_reason(now),
         cards=tuple(replace(card, is_suggested=card is best) for card in cards),
         suggested=best.plan if best else None,
-        pairs=tuple(_pairs(read, best)) if best else (),
-        days=dates.days(read.period.first, at.date()),
+        pairs=tuple(_pairs(now, best)) if best else (),
+        days=dates.days(now.period.first, at.date()),
         currency=settings.HEADROOM_CURRENCY if with_money else "",
     )
-
-
-def on_offer(current: Plan) -> Q:
-    """Allowances of public plans, and of the tenant's own even where that is not public."""
-    return Q(plan__is_public=True) | Q(plan=current)
 
 
 def who_decides(tenant: Tenant) -> list[str]:
@@ -97,31 +91,25 @@ def who_decides(tenant: Tenant) -> list[str]:
     return [str(one.user) for one in people.select_related("user").order_by("-role", "pk")]
 
 
-def _offers(tenant: Tenant, current: Plan) -> list[tuple[Plan, list[Allowance]]]:
-    """Each plan with its allowances, in the order of the price list; two queries."""
-    asked = Notice.objects.filter(tenant=tenant, kind=Notice.Kind.PLAN, seen_at=None, plan=OuterRef("plan"))
-    rows = (
-        Allowance.objects.filter(on_offer(current))
-        .select_related("plan", "metric")
-        .prefetch_related("tiers")
-        .annotate(is_asked=Exists(asked))
-        .order_by("plan__position", "plan__base_fee", "plan_id", "metric__position", "metric__code")
-    )
-    return [(plan, list(group)) for plan, group in groupby(rows, key=lambda row: row.plan)]
+def _asked(tenant: Tenant) -> set[int | None]:
+    """Ids of the plans the tenant waits for."""
+    waiting = Notice.objects.filter(tenant=tenant, kind=Notice.Kind.PLAN, seen_at=None)
+    return set(waiting.values_list("plan_id", flat=True))
 
 
-def _card(read: Reading, plan: Plan, rows: Sequence[Allowance], with_money: bool) -> PlanCard:
-    is_current = plan.pk == read.plan.pk
-    there = read.meters if is_current else tuple(sorted(_meters(read, rows), key=lambda meter: meter.risk))
-    fit = fit_of(read.meters, there, is_current=is_current)
+def _card(now: Reading, offer: Entitlements, asked: Container[int | None], with_money: bool) -> PlanCard:
+    plan = offer.plan
+    is_current = plan.pk == now.plan.pk
+    there = now.meters if is_current else tuple(sorted(_meters(now, offer), key=lambda meter: meter.risk))
+    fit = fit_of(now.meters, there, is_current=is_current)
     return PlanCard(
         plan=plan,
         is_current=is_current,
-        is_asked=any(getattr(row, "is_asked", False) for row in rows),
+        is_asked=plan.pk in asked,
         is_suggested=False,
         price=whole_money(plan.base_fee) if with_money else "",
         price_note=_price_note(plan, there, fit) if with_money else "",
-        included=tuple(_included(row, with_money) for row in rows),
+        included=tuple(_included(limit, with_money) for limit in offer.limits.values()),
         meters=there,
         fit=fit,
     )
@@ -141,29 +129,27 @@ def _price_note(plan: Plan, there: Sequence[Meter], fit: Fit) -> str:
     return _("present use is included") if fit.is_fitting else ""
 
 
-def _meters(read: Reading, rows: Sequence[Allowance]) -> Iterator[Meter]:
-    """The same use, measured against another plan's allowances."""
-    used = {meter.metric.pk: meter for meter in read.meters}
-    for row in rows:
-        now = used.get(row.metric_id)
-        limit = Limit(row.metric, row, row.included, row.hard_limit)
-        price = price_of(row, row.included)
-        yield Meter(row.metric, limit, price, now.used if now else 0, read.period, read.at, (), 0, None)
+def _meters(now: Reading, offer: Entitlements) -> Iterator[Meter]:
+    """The same use, measured against another plan."""
+    used = {meter.metric.pk: meter.used for meter in now.meters}
+    for limit in offer.limits.values():
+        price, units_used = price_of(limit.allowance, limit.included), used.get(limit.metric.pk, 0)
+        yield Meter(limit.metric, limit, price, units_used, now.period, now.at, (), 0, None)
 
 
-def _included(row: Allowance, with_money: bool) -> Included:
+def _included(limit: Limit, with_money: bool) -> Included:
     """What a plan gives of a metric, and what happens then."""
-    if row.included is None:
-        return Included(row.metric.name, _("Unlimited"), "")
-    amount = units.number(row.metric, row.included)
-    if row.beyond == Allowance.Beyond.STOP:
-        return Included(row.metric.name, amount, _("then stops"))
-    if row.beyond == Allowance.Beyond.NOTIFY:
-        return Included(row.metric.name, amount, _("then goes on"))
-    price = price_of(row, row.included)
+    metric, price = limit.metric, price_of(limit.allowance, limit.included)
+    if limit.included is None:
+        return Included(metric.name, _("Unlimited"), "")
+    amount = units.number(metric, limit.included)
+    if limit.allowance.beyond == Allowance.Beyond.STOP:
+        return Included(metric.name, amount, _("then stops"))
+    if limit.allowance.beyond == Allowance.Beyond.NOTIFY:
+        return Included(metric.name, amount, _("then goes on"))
     if price.tiers and not with_money:
-        return Included(row.metric.name, amount, _("then billed"))
-    return Included(row.metric.name, amount, _("then %(price)s") % {"price": prices(row.metric, price)})
+        return Included(metric.name, amount, _("then billed"))
+    return Included(metric.name, amount, _("then %(price)s") % {"price": prices(metric, price)})
 
 
 def _best(cards: Sequence[PlanCard]) -> PlanCard | None:
@@ -173,16 +159,16 @@ def _best(cards: Sequence[PlanCard]) -> PlanCard | None:
     return next((card for card in cards if card.fit.is_fitting and not card.is_current), None)
 
 
-def _pairs(read: Reading, best: PlanCard) -> Iterator[tuple[Meter, Meter]]:
+def _pairs(now: Reading, best: PlanCard) -> Iterator[tuple[Meter, Meter]]:
     there = {meter.metric.pk: meter for meter in best.meters}
-    for meter in sorted(read.meters, key=lambda one: one.metric.position):
+    for meter in sorted(now.meters, key=lambda one: one.metric.position):
         if meter.metric.pk in there:
             yield meter, there[meter.metric.pk]
 
 
-def _title(read: Reading, best: Plan | None) -> str:
-    worst = read.meters[0] if read.meters else None
-    facts = {"plan": read.plan.name, "best": best.name if best else ""}
+def _title(now: Reading, best: Plan | None) -> str:
+    worst = now.meters[0] if now.meters else None
+    facts = {"plan": now.plan.name, "best": best.name if best else ""}
     if worst is None or worst.is_ok:
         return _("%(plan)s fits what is used now.") % facts
     if best and worst.is_full:
@@ -193,16 +179,16 @@ def _title(read: Reading, best: Plan | None) -> str:
     return _("No plan on offer fits what is used now.")
 
 
-def _reason(read: Reading) -> str:
+def _reason(now: Reading) -> str:
     """What stopped, and when a plan would begin."""
     begins = _(
         "A larger plan acts at once and for the whole period; a smaller one begins on %(day)s, 00:00 UTC."
-    ) % {"day": dates.short(read.period.until)}
-    worst = read.meters[0] if read.meters else None
+    ) % {"day": dates.short(now.period.until)}
+    worst = now.meters[0] if now.meters else None
     if worst is None or not worst.is_full:
         return begins
     stops = _("%(plan)s stops %(name)s at %(size)s.") % {
-        "plan": read.plan.name,
+        "plan": now.plan.name,
         "name": worst.name,
         "size": worst.size_text,
     }

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from django.db.models import prefetch_related_objects
-
 from billing.entitlements import Entitlements, entitlements
-from billing.models import Allowance, Metric, Plan
+from billing.models import Metric, Plan
 from billing.periods import Period, period_before
 from billing.pricing import Estimate, estimate, price_of, rounded
 from tenants.models import Tenant
@@ -36,7 +34,12 @@ class Reading:
 
 def reading(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Reading:
     """How `tenant` stands at `at`."""
-    rights = _entitled(tenant, at)
+    return read(entitlements(tenant, at), at, with_money=with_money)
+
+
+def read(rights: Entitlements, at: datetime, *, with_money: bool) -> Reading:
+    """How the tenant of `rights` stands to them at `at`."""
+    tenant = rights.tenant
     gauges = peek(tenant, at)
     found = counts(tenant, rights.period, at, first=_horizon(rights, at))
     lay_over(found, gauges)
@@ -51,16 +54,6 @@ def lay_over(found: Counts, gauges: Sequence[Gauge] | None) -> None:
         durable = found.totals.get(gauge.metric.pk, 0)
         is_level = gauge.metric.kind == Metric.Kind.LEVEL
         found.totals[gauge.metric.pk] = gauge.used if is_level else max(durable, gauge.used)
-
-
-def _entitled(tenant: Tenant, at: datetime) -> Entitlements:
-    """What the tenant may use, with the prices of what is billed already read."""
-    rights = entitlements(tenant, at)
-    billed = [
-        one.allowance for one in rights.limits.values() if one.allowance.beyond == Allowance.Beyond.BILL
-    ]
-    prefetch_related_objects(billed, "tiers")
-    return rights
 
 
 def _horizon(rights: Entitlements, at: datetime) -> date:

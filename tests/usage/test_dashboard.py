@@ -1,0 +1,334 @@
+"""What a tenant's pages read: totals over epochs, the live counts over them, states, money, days, labels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+import redis
+from django.utils import timezone
+
+from billing.models import Allowance, Metric, Override, Plan
+from billing.periods import period_at
+from tenants.models import Tenant
+from tests.conftest import MakeTenant
+from tests.usage.counted import NOW, ago, move, refuse, see, use
+from usage.metering import Charge, consume, measure
+from usage.models import Alert, Delivery
+from usage.reports import Dashboard, dashboard
+from usage.reports.document import document
+from usage.reports.meters import Meter
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
+
+MB = 10**6
+
+
+def meter(board: Dashboard, code: str) -> Meter:
+    return next(one for one in board.meters if one.metric.code == code)
+
+
+class TestTotals:
+    def test_are_sums_over_epochs(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 300, epoch=1)
+        use(tenant, "api_calls", 200, epoch=2)
+        calls = meter(dashboard(tenant, NOW), "api_calls")
+        assert (calls.used, calls.headroom, calls.percent) == (500, 500, 50)
+
+    def test_leave_other_periods_and_tenants_out(self, tenant: Tenant, make_tenant: MakeTenant) -> None:
+        use(tenant, "api_calls", 900, at=ago(days=30))
+        use(make_tenant("other"), "api_calls", 800)
+        assert meter(dashboard(tenant, NOW), "api_calls").used == 0
+
+    def test_of_a_level_are_added_less_removed_and_never_negative(self, tenant: Tenant) -> None:
+        move(tenant, added=50 * MB, removed=20 * MB, closing=30 * MB, epoch=1)
+        assert meter(dashboard(tenant, NOW), "storage").used == 30 * MB
+        move(tenant, added=0, removed=40 * MB, closing=0, epoch=2)
+        assert meter(dashboard(tenant, NOW), "storage").used == 0
+
+    def test_of_members_are_the_different_ones(self, tenant: Tenant) -> None:
+        see(tenant, "ann", "bob", "ann")
+        assert meter(dashboard(tenant, NOW), "users").used == 2
+
+    def test_follow_an_override(self, tenant: Tenant) -> None:
+        Override.objects.create(
+            tenant=tenant,
+            metric=Metric.objects.get(code="api_calls"),
+            units=500,
+            reason="trial",
+            starts=ago(days=1),
+        )
+        assert meter(dashboard(tenant, NOW), "api_calls").size == 1_500
+
+
+class TestLiveCounts:
+    def test_show_before_the_flush(self, tenant: Tenant) -> None:
+        now = timezone.now()
+        consume(tenant, Charge("api_calls", 7), Charge("users", member="ann"), at=now)
+        board = dashboard(tenant, now)
+        assert board.is_live
+        assert (meter(board, "api_calls").used, meter(board, "users").used) == (7, 1)
+
+    def test_never_hide_a_higher_durable_sum(self, tenant: Tenant, redis_db: redis.Redis) -> None:
+        now = timezone.now()
+        consume(tenant, Charge("api_calls", 7), at=now)
+        use(tenant, "api_calls", 40, at=now, epoch=99)
+        assert meter(dashboard(tenant, now), "api_calls").used == 40
+
+    def test_of_a_level_count_as_they_are(self, tenant: Tenant) -> None:
+        now = timezone.now()
+        move(tenant, added=50 * MB, closing=50 * MB, at=now)
+        measure(tenant, "storage", 20 * MB, at=now)
+        assert meter(dashboard(tenant, now), "storage").used == 20 * MB
+
+    def test_are_not_missed_when_the_account_is_cold(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 5)
+        board = dashboard(tenant, NOW)
+        assert not board.is_live
+        assert meter(board, "api_calls").used == 5
+
+
+class TestStates:
+    def test_name_what_happens_at_the_limit(self, make_tenant: MakeTenant) -> None:
+        free, pro = make_tenant("free"), make_tenant("pro", "pro")
+        assert meter(dashboard(free, NOW), "api_calls").enforcement == "Stops at the limit"
+        assert meter(dashboard(pro, NOW), "api_calls").enforcement == "Billed over"
+        assert meter(dashboard(pro, NOW), "users").enforcement == "Not charged over"
+
+    @pytest.mark.parametrize(
+        ("plan", "used", "state", "word"),
+        [
+            ("free", 799, "ok", "OK"),
+            ("free", 800, "near", "Approaching"),
+            ("free", 1_000, "full", "At limit"),
+            ("pro", 500_000, "near", "Approaching"),
+            ("pro", 500_001, "over", "Over · billed"),
+        ],
+    )
+    def test_follow_the_thresholds(
+        self, make_tenant: MakeTenant, plan: str, used: int, state: str, word: str
+    ) -> None:
+        tenant = make_tenant(plan=plan)
+        use(tenant, "api_calls", used)
+        assert meter(dashboard(tenant, NOW), "api_calls").look == (state, word)
+
+    def test_do_not_call_billed_what_has_no_price(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="pro")
+        see(tenant, *(f"user-{n}" for n in range(51)))
+        assert meter(dashboard(tenant, NOW), "users").look.word == "Over · not charged"
+
+    def test_say_nothing_of_percent_without_a_limit(self, make_tenant: MakeTenant) -> None:
+        Allowance.objects.filter(plan__slug="pro", metric__code="api_calls").update(included=None)
+        tenant = make_tenant(plan="pro")
+        use(tenant, "api_calls", 12_480)
+        calls = meter(dashboard(tenant, NOW), "api_calls")
+        assert (calls.percent, calls.has_bar, calls.figure, calls.figure_is) == (
+            None,
+            False,
+            "12,480",
+            "calls used",
+        )
+
+    def test_sort_what_stops_before_what_costs(self, make_tenant: MakeTenant) -> None:
+        Allowance.objects.filter(plan__slug="pro", metric__code="users").update(beyond=Allowance.Beyond.STOP)
+        tenant = make_tenant(plan="pro")
+        use(tenant, "bandwidth", 120_000 * MB)
+        use(tenant, "api_calls", 450_000)
+        see(tenant, *(f"user-{n}" for n in range(45)))
+        codes = [one.metric.code for one in dashboard(tenant, NOW).meters]
+        assert codes == ["users", "bandwidth", "api_calls", "storage"]
+
+
+class TestMoney:
+    def test_is_estimated_per_metric_and_in_total(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="pro")
+        use(tenant, "api_calls", 501_500)
+        use(tenant, "bandwidth", 100_050 * MB)
+        board = dashboard(tenant, NOW)
+        assert board.estimate is not None
+        assert meter(board, "api_calls").amount == Decimal("1.50")
+        assert meter(board, "bandwidth").amount == Decimal("1.00")
+        assert (board.estimate.overage, board.estimate.total) == (Decimal("2.50"), Decimal("201.50"))
+        assert meter(board, "bandwidth").when_note == "$0.02 per MB"
+
+    def test_is_kept_from_who_may_not_see_it(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="pro")
+        use(tenant, "api_calls", 501_500)
+        board = dashboard(tenant, NOW, with_money=False)
+        shown = f"{board.tiles} {[(one.when, one.when_note, one.figure_is) for one in board.meters]}"
+        assert board.estimate is None
+        assert all(one.amount is None for one in board.meters)
+        assert "$" not in shown
+
+
+class TestTrend:
+    def test_has_sixty_utc_days_ending_today(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 3, at=datetime(2026, 11, 22, 23, 59, tzinfo=UTC))
+        use(tenant, "api_calls", 4, at=datetime(2026, 11, 23, 0, 0, tzinfo=UTC))
+        trend = meter(dashboard(tenant, NOW), "api_calls").trend
+        assert len(trend) == 60
+        assert trend[-3:] == (0, 3, 4)
+
+    def test_of_a_level_carries_its_amount_over_silent_days(self, tenant: Tenant) -> None:
+        move(tenant, added=10, closing=10, at=ago(days=5))
+        trend = meter(dashboard(tenant, NOW), "storage").trend
+        assert trend[-7:] == (0, 10, 10, 10, 10, 10, 10)
+
+    def test_of_a_level_knows_what_was_there_before_its_first_move(self, tenant: Tenant) -> None:
+        move(tenant, added=40, closing=40, at=ago(days=80), epoch=1)
+        move(tenant, added=2, closing=42, at=ago(days=1), epoch=2)
+        assert meter(dashboard(tenant, NOW), "storage").trend[-3:] == (40, 42, 42)
+
+    def test_of_members_starts_anew_with_each_period(self, tenant: Tenant) -> None:
+        see(tenant, "ann", "bob", at=datetime(2026, 10, 31, 9, tzinfo=UTC))
+        see(tenant, "ann", at=datetime(2026, 11, 1, 9, tzinfo=UTC))
+        see(tenant, "cid", at=NOW)
+        trend = meter(dashboard(tenant, NOW), "users").trend
+        assert trend[-24:-21] == (2, 1, 1)
+        assert trend[-1] == 2
+
+    def test_remembers_closed_days_for_a_minute(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 3, at=ago(days=1))
+        assert meter(dashboard(tenant, NOW), "api_calls").trend[-2] == 3
+        use(tenant, "api_calls", 9, at=ago(days=1))
+        use(tenant, "api_calls", 5)
+        assert meter(dashboard(tenant, NOW), "api_calls").trend[-2:] == (3, 5)
+
+
+class TestLabels:
+    def test_are_the_largest_and_the_rest_in_one_line(self, tenant: Tenant) -> None:
+        for n in range(7):
+            use(tenant, "api_calls", 10 + n, label=f"GET /{n}")
+        found = dashboard(tenant, NOW).labels
+        assert found is not None
+        assert [row.label for row in found.rows] == ["GET /6", "GET /5", "GET /4", "GET /3", "Other (3)"]
+        assert sum(row.units for row in found.rows) == found.total == 91
+
+    def test_leave_the_period_before_out(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 10, at=ago(days=40))
+        assert dashboard(tenant, NOW).labels is None
+
+
+class TestRefusals:
+    def test_are_counted_over_a_day_by_cause(self, tenant: Tenant) -> None:
+        refuse(tenant, "api_calls", 30, at=ago(hours=2))
+        refuse(tenant, "api_calls", 7, at=ago(hours=3), cause="burst")
+        refuse(tenant, "api_calls", 99, at=ago(hours=30))
+        board = dashboard(tenant, NOW)
+        assert board.causes == {"limit": 30, "burst": 7}
+        assert board.tiles[-1].figure == "37"
+        assert board.tiles[-1].note == "7 by the burst limit · 30 by the limit"
+
+
+class TestAlerts:
+    def test_show_the_newest_and_what_became_of_them(self, tenant: Tenant) -> None:
+        metric, period = Metric.objects.get(code="api_calls"), period_at(tenant, NOW).first
+        for n in range(7):
+            alert = Alert.objects.create(
+                tenant=tenant,
+                metric=metric,
+                period=period,
+                percent=80 + n,
+                limit=1000,
+                used=900,
+                is_sent=True,
+                at=ago(hours=n),
+            )
+            for channel, status in (("email", "sent"), ("slack", "waiting"), ("inbox", "sent")):
+                Delivery.objects.create(
+                    alert=alert, channel=channel, target="x", status=status, due_at=NOW, created_at=NOW
+                )
+        found = dashboard(tenant, NOW).alerts
+        assert len(found) == 5
+        assert found[0].text == "API calls passed 80 % of 1,000"
+        assert found[0].fate == "Sent by email · Slack waiting"
+        assert (found[0].when, found[0].code) == ("Today 14:02", "near")
+
+    def test_leave_out_what_was_no_news(self, tenant: Tenant) -> None:
+        metric, period = Metric.objects.get(code="api_calls"), period_at(tenant, NOW).first
+        Alert.objects.create(
+            tenant=tenant,
+            metric=metric,
+            period=period,
+            percent=80,
+            limit=1000,
+            used=900,
+            is_sent=False,
+            at=NOW,
+        )
+        assert dashboard(tenant, NOW).alerts == ()
+
+
+class TestVerdict:
+    def test_of_a_full_tenant_says_until_when(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 1_000)
+        told = dashboard(tenant, NOW).verdict
+        assert told.title == "No calls left until 1 Dec."
+        assert "429 until 1 Dec, 00:00 UTC" in told.reason
+        assert told.strip.cells[-1].is_gone
+        assert (told.day, told.strong) == (23, "7 d 9 h")
+
+    def test_of_a_near_tenant_says_how_much_is_left(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 960)
+        assert dashboard(tenant, NOW).verdict.title == "Only 40 calls left until 1 Dec."
+
+    def test_of_a_billed_tenant_says_that_use_goes_on(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="pro")
+        use(tenant, "bandwidth", 103_200 * MB)
+        told = dashboard(tenant, NOW).verdict
+        assert told.title == "Past the bandwidth that Pro includes; more is billed."
+        assert told.reason.startswith("Nothing is refused")
+
+    def test_of_a_full_level_does_not_promise_a_reset(self, tenant: Tenant) -> None:
+        move(tenant, added=100 * MB, closing=100 * MB)
+        told = dashboard(tenant, NOW).verdict
+        assert told.title == "No storage left."
+        assert not told.strip.cells[-1].is_gone
+
+    def test_of_a_new_tenant_is_calm(self, tenant: Tenant) -> None:
+        board = dashboard(tenant, NOW)
+        assert board.is_unused
+        assert (board.verdict.look.code, board.verdict.title) == ("ok", "All headroom is left.")
+
+
+class TestVersion:
+    def test_stays_while_nothing_changes_and_moves_with_a_count(self, tenant: Tenant) -> None:
+        use(tenant, "api_calls", 1)
+        before = dashboard(tenant, NOW).version
+        assert dashboard(tenant, NOW + timedelta(seconds=5)).version == before
+        use(tenant, "api_calls", 2, label="GET /other")
+        assert dashboard(tenant, NOW).version != before
+
+    def test_moves_with_a_plan(self, tenant: Tenant) -> None:
+        before = dashboard(tenant, NOW).version
+        Plan.objects.filter(slug="free").update(base_fee=5)
+        assert dashboard(tenant, NOW).version != before
+
+
+class TestDocument:
+    def test_speaks_base_units_utc_times_and_decimal_money(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant("northwind", "pro")
+        use(tenant, "api_calls", 501_500)
+        told = document(dashboard(tenant, NOW))
+        calls = next(one for one in told["metrics"] if one["code"] == "api_calls")
+        assert told["period"] == {
+            "id": "2026-11-01",
+            "starts_at": "2026-11-01T00:00:00Z",
+            "ends_at": "2026-12-01T00:00:00Z",
+        }
+        assert told["counted_to"] == "2026-11-23T14:02:10Z"
+        assert told["estimate"]["total"] == {"amount": "200.50", "currency": "USD"}
+        assert (calls["used"], calls["limit"], calls["stops_at"], calls["percent"]) == (
+            501_500,
+            500_000,
+            None,
+            100,
+        )
+        assert (calls["headroom"], calls["state"], calls["overage"]["amount"]) == (0, "over", "1.50")
+        assert calls["daily"][-1] == {"day": "2026-11-23", "quantity": 501_500}
+        assert told["metrics"][0]["code"] == "api_calls"
+
+    def test_gives_a_level_no_reset(self, tenant: Tenant) -> None:
+        storage = next(one for one in document(dashboard(tenant, NOW))["metrics"] if one["code"] == "storage")
+        assert storage["resets_at"] is None
