@@ -42,6 +42,7 @@ django:
 run: .venv/.demo ## Serve with your servers (DATABASE_URL, REDIS_URL; PORT=, HEADROOM_HOST=)
 	$(if $(DATABASE_URL)$(DATABASE_URL_FILE),,$(error make run needs DATABASE_URL; `make demo` brings its own servers))
 	$(if $(REDIS_URL)$(REDIS_URL_FILE),,$(error make run needs REDIS_URL; `make demo` brings its own servers))
+	@$(PY) manage.py check --deploy --fail-level ERROR
 	@$(PY) manage.py migrate --noinput --verbosity 0
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
 	@$(PY) -m config.serve

@@ -8,12 +8,12 @@ from django.db import connection
 
 
 @register(Tags.security, deploy=True)
-def embedded_servers_are_for_the_demo(**_: Any) -> list[CheckMessage]:
-    """Production brings its own PostgreSQL and Redis, and a secret of its own."""
+def production_brings_its_own(**_: Any) -> list[CheckMessage]:
+    """Its own PostgreSQL and Redis, and a secret of its own: the embedded servers are for the demo and the tests."""
     found: list[CheckMessage] = [
-        Error(f"{name} is not set.", hint=f"Set {name} to your server's address.", id=f"headroom.E00{n}")
-        for n, name in enumerate(("DATABASE_URL", "REDIS_URL"), 1)
-        if not getattr(settings, name) or "/var/demo" in getattr(settings, name)
+        Error(f"{name} is not set.", hint=f"Set {name} to your server's address.", id=f"headroom.E00{number}")
+        for number, name in enumerate(("DATABASE_URL", "REDIS_URL"), 1)
+        if settings.IS_EMBEDDED or not getattr(settings, name)
     ]
     if settings.SECRET_KEY.startswith("not-a-secret"):
         found.append(

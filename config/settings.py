@@ -89,11 +89,15 @@ TEMPLATES = [
 _running = embedded.running_urls(VAR / "demo") or {}
 DATABASE_URL = text("DATABASE_URL", _running.get("DATABASE_URL", ""))
 REDIS_URL = text("REDIS_URL", _running.get("REDIS_URL", ""))
+IS_EMBEDDED = flag("HEADROOM_EMBEDDED") or DATABASE_URL in _running.values()
+_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL or "postgresql://localhost/headroom")}
 DATABASES: dict[str, Any] = {
     "default": {
-        **dj_database_url.parse(DATABASE_URL or "postgresql://localhost/headroom"),
+        **_database,
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        # Seconds: a server that does not even refuse must not hold a request for minutes.
+        "OPTIONS": {"connect_timeout": 3, **_database.get("OPTIONS", {})},
     }
 }
 CACHES: dict[str, Any] = {
