@@ -39,6 +39,9 @@ pages:
 django:
 	@$(EMBEDDED) --throwaway -- sh -ec '$(PY) manage.py makemigrations --check --dry-run; $(PY) manage.py check'
 
+bench: .venv/.dev ## Measure on servers of its own (BENCH=check, or another name in bench/)
+	@$(EMBEDDED) --throwaway -- $(PY) bench/$(or $(BENCH),check).py
+
 run: .venv/.demo ## Serve with your servers (DATABASE_URL, REDIS_URL; PORT=, HEADROOM_HOST=)
 	$(if $(DATABASE_URL)$(DATABASE_URL_FILE),,$(error make run needs DATABASE_URL; `make demo` brings its own servers))
 	$(if $(REDIS_URL)$(REDIS_URL_FILE),,$(error make run needs REDIS_URL; `make demo` brings its own servers))

@@ -1,6 +1,6 @@
-"""One quota check beside a bare GET and beside other ways to do it: `python -m config.embedded run --throwaway -- …`.
+"""One quota check beside a bare GET and beside other ways to do it: `make bench`.
 
-Run it as `make bench` does. All ways take turns in one loop, so that a noisy machine disturbs each alike; the table
+All ways take turns in one loop, so that a noisy machine disturbs each alike; the table
 shows the median and the spread of each, and how it compares with redis-py's GET.
 """
 
