@@ -47,7 +47,8 @@ class Visitor:
             return Request("DELETE", self.files.pop(self.chance.randrange(len(self.files))))
         if kind in ("put", "delete"):
             name = f"/demo/api/files/report-{self.chance.randrange(FILES):02}.csv"
-            self.files += [] if name in self.files else [name]
+            if name not in self.files:
+                self.files.append(name)
             return Request("PUT", name, bytes(1000 * self.chance.choice(KILOBYTES)))
         if kind == "session":
             user = self.customer.user(self.chance.randrange(self.customer.regulars))
