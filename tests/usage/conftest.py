@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import fakeredis
 import pytest
 import redis
 from django.conf import settings
+from django.db import transaction
 from pytest_django import Settings
 
+from billing.changes import limits_changed, tenants_on
+from billing.models import Allowance, Plan
 from tests.usage.counting import Clock, set_scripts_to_clock
 from tests.usage.mailserver import MailServer
 from tests.usage.scripting import Desk
@@ -48,3 +51,17 @@ def mail_server(settings: Settings) -> Iterator[MailServer]:
     with MailServer() as server:
         server.use(settings)
         yield server
+
+
+@pytest.fixture
+def edit(clock: Clock) -> Callable[..., None]:
+    """Edits what a plan allows of a metric, as the admin does: the change and its note in one transaction."""
+
+    def change(slug: str, code: str = "api_calls", *, delete: bool = False, **fields: int | None) -> None:
+        plan = Plan.objects.get(slug=slug)
+        with transaction.atomic():
+            allowance = Allowance.objects.filter(plan=plan, metric__code=code)
+            allowance.delete() if delete else allowance.update(**fields)
+            limits_changed(tenants_on(plan, clock.now), reason="edit", at=clock.now)
+
+    return change

@@ -11,7 +11,7 @@ import redis
 from django.db import transaction
 
 from billing.entitlements import Entitlements, Limit, entitlements_of
-from billing.models import Metric
+from billing.models import Entitlement, Metric
 from billing.periods import Period, period_at
 from tenants.models import Tenant
 from usage.metering import keys, ledger, scripts
@@ -76,7 +76,12 @@ def open_account(
         own = totals.get((tenant.pk, metric.pk), NOTHING).own(epoch)
         arguments += [*standing_counts(totals, tenant.pk, metric, epoch), own.refused]
         arguments += _limits(entitlements.limits.get(metric.code))
-    return bool(run(bulk, scripts.OPEN, count, arguments))
+    if not run(bulk, scripts.OPEN, count, arguments):
+        return False
+    # An edit since the limits were read may have found no account to rewrite.
+    if Entitlement.objects.filter(tenant=tenant, version__gt=entitlements.version).exists():
+        rewrite_limits(bulk, [tenant], at)
+    return True
 
 
 def standing_counts(totals: Totals, tenant_id: int, metric: Metric, epoch: int) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from billing.models import Metric
+from tenants.models import Tenant
 from usage.metering.catalogue import catalogue
 from usage.metering.types import (
     LABEL_BYTES,
@@ -15,6 +16,7 @@ from usage.metering.types import (
     InvalidAmount,
     InvalidLabel,
     InvalidMember,
+    TenantClosed,
 )
 
 OPS = {Metric.Kind.SUM: "s", Metric.Kind.LEVEL: "l", Metric.Kind.DISTINCT: "d"}
@@ -35,6 +37,12 @@ class Packed:
     def of(self, amount: int) -> Packed:
         """The same with another amount."""
         return replace(self, charge=replace(self.charge, amount=amount))
+
+
+def check_open(tenant: Tenant) -> None:
+    """Raises TenantClosed for a tenant that may use nothing any more."""
+    if tenant.is_closed:
+        raise TenantClosed(f"{tenant.slug} is closed: reopen it in the admin to count for it.")
 
 
 def pack(charge: Charge) -> Packed:
@@ -76,7 +84,7 @@ def _check_amount(charge: Charge, metric: Metric) -> None:
 
 
 def _check_label(charge: Charge) -> None:
-    size = len(charge.label.encode())
+    size = len(charge.label.encode(errors="surrogatepass"))
     if size > LABEL_BYTES:
         raise InvalidLabel(f"Label {charge.label!r} has {size} bytes; use at most {LABEL_BYTES}.")
     if not charge.label.isprintable():
@@ -92,7 +100,7 @@ def _check_member(charge: Charge, metric: Metric) -> None:
         return
     if not charge.member:
         raise InvalidMember(f"{charge.metric} counts different members: say which one used it.")
-    size = len(charge.member.encode())
+    size = len(charge.member.encode(errors="surrogatepass"))
     if size > MEMBER_BYTES or not charge.member.isprintable():
         raise InvalidMember(
             f"Member {charge.member[:40]!r}: use at most {MEMBER_BYTES} printable bytes, not {size}."

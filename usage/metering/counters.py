@@ -11,12 +11,12 @@ from redis.exceptions import RedisError
 
 from tenants.models import Tenant
 from usage.metering.catalogue import catalogue
-from usage.metering.charges import Packed, pack, pack_level, pack_looks
+from usage.metering.charges import Packed, check_open, pack, pack_level, pack_looks
 from usage.metering.decisions import decide, look_at
 from usage.metering.held import Doubtful
 from usage.metering.links import Lost, Unanswered, links
 from usage.metering.outage import breaker, let_pass
-from usage.metering.types import Charge, Decision, Gauge, InvalidAmount, TenantClosed
+from usage.metering.types import Charge, Decision, Gauge, InvalidAmount
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +59,15 @@ def peek(tenant: Tenant, at: datetime) -> tuple[Gauge, ...] | None:
     return gauges
 
 
+def is_delayed() -> bool:
+    """Whether Redis did not answer this process's last call, so that counts come late. True of `peek`'s None, too."""
+    return breaker.is_failing
+
+
 def _ask(
     tenant: Tenant, packed: list[Packed], *, at: datetime, is_forced: bool = False, request_id: str = ""
 ) -> Decision:
-    if tenant.is_closed:
-        raise TenantClosed(f"{tenant.slug} is closed: reopen it in the admin to count for it.")
+    check_open(tenant)
     if not packed:
         raise InvalidAmount("Nothing to count: give at least one charge.")
     if not breaker.lets_through():

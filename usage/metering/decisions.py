@@ -11,7 +11,7 @@ from tenants.models import Tenant
 from usage.metering import keys, scripts
 from usage.metering.accounts import look, open_account
 from usage.metering.catalogue import catalogue
-from usage.metering.charges import Packed
+from usage.metering.charges import Packed, check_open
 from usage.metering.flush import flush
 from usage.metering.links import Link, Lost, Unanswered, bulk
 from usage.metering.types import BurstTooSmall, Cause, Decision, Gauge, InvalidAmount, Refusal
@@ -102,9 +102,10 @@ def _open(link: Link, tenant: Tenant, at: datetime) -> Tenant:
     redis = bulk()
     life = link.life(fresh=True)
     found = look(redis, tenant.pk)
-    if found.epoch is not None and not found.is_alive(life):
+    if not found.is_alive(life):
         flush(redis, at, only=tenant.pk)  # what survived, under its old epoch
-    tenant = Tenant.objects.get(pk=tenant.pk)  # the caller's may have an older anchor day
+    tenant = Tenant.objects.get(pk=tenant.pk)  # the caller's may be older: another anchor day, not yet closed
+    check_open(tenant)
     if not open_account(redis, tenant, entitlements(tenant, at), found, life, at):
         flush(redis, at, only=tenant.pk)
     return tenant
