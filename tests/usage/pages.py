@@ -23,7 +23,7 @@ def text(response: Any) -> str:
 
 def seen(response: Any) -> str:
     """The version that the page shows."""
-    found = re.search(r'id="seen" name="seen" value="(\w+)"', text(response))
+    found = re.search(r'id="seen" name="seen" value="([\w-]+)"', text(response))
     assert found
     return found[1]
 

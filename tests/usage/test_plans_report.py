@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.models import Plan
+from billing.models import Metric, Override, Plan
 from tenants.models import Tenant, User
 from tests.conftest import MakeTenant
 from tests.usage.counted import NOW, move, use
@@ -59,6 +59,15 @@ class TestFits:
         report = read(tenant)
         assert card(report, "pro").fit.look.word == "API calls billed over"
         assert report.suggested == Plan.objects.get(slug="enterprise")
+
+    def test_keep_the_tenants_overrides_on_every_plan(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="starter")
+        calls = Metric.objects.get(code="api_calls")
+        Override.objects.create(tenant=tenant, metric=calls, units=60_000, reason="launch", starts=NOW)
+        use(tenant, "api_calls", 50_000)
+        report = read(tenant)
+        assert card(report, "free").fit.note == "50,000 of 61,000 · 81 % now"
+        assert card(report, "starter").included[0].amount == "110,000"
 
     def test_say_so_when_no_plan_has_room(self, make_tenant: MakeTenant) -> None:
         tenant = make_tenant(plan="enterprise")

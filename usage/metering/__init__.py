@@ -3,7 +3,7 @@
 from usage.metering import Charge, consume, record, peek, measure
 """
 
-from usage.metering.counters import consume, measure, peek, record
+from usage.metering.counters import consume, is_delayed, measure, peek, record
 from usage.metering.types import (
     LABEL_BYTES,
     BurstTooSmall,
@@ -37,6 +37,7 @@ __all__ = [
     "TenantClosed",
     "UnknownMetric",
     "consume",
+    "is_delayed",
     "measure",
     "peek",
     "record",

@@ -22,6 +22,7 @@ class Breaker:
         self._good = self._bad = 0
         self._probe_at = 0.0
         self.is_open = False
+        self.is_failing = False  # whether the last call was not answered
 
     def lets_through(self) -> bool:
         """Whether this call may go to Redis; whoever gets True must report how it went."""
@@ -36,6 +37,7 @@ class Breaker:
 
     def answered(self) -> None:
         """A call was answered."""
+        self.is_failing = False
         if self.is_open:
             with self._lock:
                 self.is_open = False
@@ -45,6 +47,7 @@ class Breaker:
 
     def failed(self) -> None:
         """A call was not answered in time."""
+        self.is_failing = True
         with self._lock:
             now = self._clock()
             if now - self._since > WINDOW:

@@ -33,6 +33,7 @@ class Dashboard:
     at: datetime
     counted_to: datetime
     is_live: bool
+    is_delayed: bool
     meters: tuple[Meter, ...]
     estimate: Estimate | None
     alerts: tuple[AlertLine, ...]
@@ -57,7 +58,7 @@ class Dashboard:
         """Differs whenever the polled parts of the page would look different, except for “counted to”."""
         told = self.verdict
         period = (told.look, told.title, told.reason, told.strip.now, told.strong)
-        return version_of(self.meters, period, self.tiles, self.plan.name, self.is_live)
+        return version_of(self.meters, period, self.tiles, self.plan.name, is_delayed=self.is_delayed)
 
 
 def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashboard:
@@ -72,8 +73,9 @@ def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashb
         plan=read.plan,
         period=read.period,
         at=at,
-        counted_to=at,
+        counted_to=read.counted_to,
         is_live=read.is_live,
+        is_delayed=read.is_delayed,
         meters=read.meters,
         estimate=read.estimate,
         alerts=recent_alerts(tenant, at, most=ALERTS),

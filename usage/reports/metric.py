@@ -80,7 +80,8 @@ class MetricReport:
     labels: Labels | None
     refusals: tuple[RefusalRow, ...]
     causes: Mapping[str, int]
-    is_live: bool
+    counted_to: datetime
+    is_delayed: bool
 
     @property
     def refused(self) -> int:
@@ -116,7 +117,7 @@ class MetricReport:
     @property
     def version(self) -> str:
         """Differs whenever the polled figures would look different, except for “counted to”."""
-        return version_of([self.meter], self.causes, self.plan.name, self.is_live)
+        return version_of([self.meter], self.causes, self.plan.name, is_delayed=self.is_delayed)
 
 
 def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_money: bool) -> MetricReport:
@@ -146,7 +147,8 @@ def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_
         labels=_labels(read, meter.metric, shown),
         refusals=tuple(_refusals(tenant, meter, at)),
         causes=read.counts.refused.get(meter.metric.pk, {}),
-        is_live=read.is_live,
+        counted_to=read.counted_to,
+        is_delayed=read.is_delayed,
     )
 
 

@@ -11,7 +11,8 @@ from billing.models import Metric, Plan
 from billing.periods import Period, period_before
 from billing.pricing import Estimate, estimate, price_of, rounded
 from tenants.models import Tenant
-from usage.metering import Gauge, peek
+from usage.metering import Gauge, is_delayed, peek
+from usage.models import Standing
 from usage.reports.counts import Counts, counts
 from usage.reports.meters import Meter
 
@@ -20,13 +21,18 @@ TREND_DAYS = 60
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A tenant's meters, sorted by risk. `estimate` is None for those who see no money."""
+    """A tenant's meters, sorted by risk. `estimate` is None for those who see no money.
+
+    While Redis does not answer (`is_delayed`) the counts are those of the last flush, at `counted_to`.
+    """
 
     tenant: Tenant
     plan: Plan
     period: Period
     at: datetime
+    counted_to: datetime
     is_live: bool
+    is_delayed: bool
     counts: Counts
     meters: tuple[Meter, ...]
     estimate: Estimate | None
@@ -45,7 +51,19 @@ def read(rights: Entitlements, at: datetime, *, with_money: bool) -> Reading:
     lay_over(found, gauges)
     bill = _estimated(rights, found) if with_money else None
     meters = sorted(_meters(rights, found, bill, at), key=lambda meter: meter.risk)
-    return Reading(tenant, rights.plan, rights.period, at, gauges is not None, found, tuple(meters), bill)
+    is_late = gauges is None and is_delayed()
+    return Reading(
+        tenant=tenant,
+        plan=rights.plan,
+        period=rights.period,
+        at=at,
+        counted_to=_last_flush(rights) if is_late else at,
+        is_live=gauges is not None,
+        is_delayed=is_late,
+        counts=found,
+        meters=tuple(meters),
+        estimate=bill,
+    )
 
 
 def lay_over(found: Counts, gauges: Sequence[Gauge] | None) -> None:
@@ -54,6 +72,12 @@ def lay_over(found: Counts, gauges: Sequence[Gauge] | None) -> None:
         durable = found.totals.get(gauge.metric.pk, 0)
         is_level = gauge.metric.kind == Metric.Kind.LEVEL
         found.totals[gauge.metric.pk] = gauge.used if is_level else max(durable, gauge.used)
+
+
+def _last_flush(rights: Entitlements) -> datetime:
+    """When the tenant's counts were last written down."""
+    standing = Standing.objects.filter(tenant=rights.tenant).first()
+    return standing.counted_at if standing else rights.period.starts
 
 
 def _horizon(rights: Entitlements, at: datetime) -> date:

@@ -8,8 +8,10 @@ from typing import Any
 
 from usage.reports.meters import Meter
 
+DELAYED = "-delayed"
 
-def version_of(meters: Sequence[Meter], *facts: Any) -> str:
+
+def version_of(meters: Sequence[Meter], *facts: Any, is_delayed: bool) -> str:
     """A short name of everything the meters show and of `facts`, whose `repr` must not hold the time."""
     shown = [
         (
@@ -26,4 +28,10 @@ def version_of(meters: Sequence[Meter], *facts: Any) -> str:
         )
         for meter in meters
     ]
-    return sha256(repr((shown, facts)).encode()).hexdigest()[:16]
+    name = sha256(repr((shown, facts)).encode()).hexdigest()[:16]
+    return f"{name}{DELAYED}" if is_delayed else name
+
+
+def is_delay_news(seen: str, version: str) -> bool:
+    """Whether counts are delayed now and were not in the version last seen, or the other way round."""
+    return seen.endswith(DELAYED) != version.endswith(DELAYED)

@@ -68,7 +68,7 @@ def metric(request: TenantRequest, slug: str, code: str) -> HttpResponse:
     if "seen" not in request.GET:
         return render(request, "usage/metric.html#window", context)
     template = "usage/metric.html#live"
-    return answer_poll(request, template, context, version=report.version, counted_to=report.at)
+    return answer_poll(request, template, context, version=report.version, counted_to=report.counted_to)
 
 
 @require_safe
