@@ -117,12 +117,13 @@ class UsageDay(models.Model):
 
 
 class LevelDay(models.Model):
-    """How a level moved on one closed day; before its first move it stood at closing less added plus removed."""
+    """How a level moved on one closed day: its amount before the first move and after the last, and its peak."""
 
     pk = models.CompositePrimaryKey("tenant_id", "day", "metric_id")
     tenant = models.ForeignKey(Tenant, **LOOSE)
     day = models.DateField()
     metric = models.ForeignKey(Metric, **LOOSE)
+    opening = models.BigIntegerField()
     added = models.BigIntegerField()
     removed = models.BigIntegerField()
     peak = models.BigIntegerField()

@@ -40,3 +40,8 @@ def sweep_limits() -> None:
 @shared_task
 def make_partitions() -> None:
     chores.make_partitions(timezone.now())
+
+
+@shared_task
+def roll_up_days() -> None:
+    chores.roll_up_days(timezone.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from usage.metering import upkeep
+from usage.metering import history, upkeep
 from usage.metering.accounts import ensure_months
 from usage.metering.flush import flush as flush_dirty
 from usage.metering.links import bulk, links
@@ -43,7 +43,20 @@ def make_partitions(at: datetime) -> int:
     return ensure_months(at)
 
 
+def roll_up_days(at: datetime) -> int:
+    """Add up closed days, and let hours go whose time is over; returns how many days of a tenant were added up."""
+    return history.roll_up_days(at)
+
+
 CHORES: Mapping[str, Callable[[datetime], int]] = {
     chore.__name__: chore
-    for chore in (flush, take_over_changes, begin_periods, open_ahead, sweep_limits, make_partitions)
+    for chore in (
+        flush,
+        take_over_changes,
+        begin_periods,
+        open_ahead,
+        sweep_limits,
+        make_partitions,
+        roll_up_days,
+    )
 }

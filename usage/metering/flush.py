@@ -70,7 +70,7 @@ def flush(bulk: redis.Redis, at: datetime, *, only: int | None = None) -> int:
         snapshots = _collect(bulk, batch)
         if snapshots:
             counts = _counts(snapshots)
-            _ensure_months(counts)
+            _ensure_months(counts, at)
             with transaction.atomic():
                 ledger.keep(counts)
                 restand({one.tenant_id: one.last_used for one in snapshots}, at)
@@ -202,13 +202,14 @@ _months: set[date] = set()
 
 
 @transaction.atomic
-def _ensure_months(counts: Counts) -> None:
+def _ensure_months(counts: Counts, at: datetime) -> None:
     """Make partitions that are not there yet: beat makes them ahead, an old Redis may bring older hours.
 
     Before rows are locked, and in a transaction of its own: two flushes could wait for each other otherwise.
+    A month whose time is over may have been dropped since it was made.
     """
-    hours = (row[2] for rows in (counts.hours, counts.level_hours, counts.refusals) for row in rows)
-    missing = {ledger.month_of(hour) for hour in hours} - _months
+    wanted = {ledger.month_of(hour) for _, hour in counts.of_hours()}
+    missing = {month for month in wanted if month not in _months or ledger.may_go(month, at)}
     if missing:
         ledger.make_partitions(missing)
         transaction.on_commit(lambda: _months.update(missing))

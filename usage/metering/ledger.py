@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import connection
 
 PERIODS = """
@@ -61,6 +62,15 @@ ORDER BY 1, 2, 3, 4, 5
 ON CONFLICT (tenant_id, metric_id, hour, cause, epoch) DO UPDATE SET refused = excluded.refused
 WHERE excluded.refused > t.refused
 """
+# Hours of a closed day have it added up again. Whoever closes a day takes the lock alone, so that everybody who writes
+# hours has committed before, or sees here that the day is closed.
+DAYS_LOCK = "SELECT pg_advisory_xact_lock_shared(hashtext('usage days'))"
+STALE_DAYS = """
+INSERT INTO usage_staleday (tenant_id, day)
+SELECT DISTINCT tenant_id, (hour AT TIME ZONE 'UTC')::date
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (tenant_id, hour)
+WHERE (hour AT TIME ZONE 'UTC')::date < (SELECT open_from FROM usage_daybook)
+"""
 TOTALS = """
 SELECT t.tenant_id, t.metric_id, t.epoch, t.used, 0, t.refused, t.period FROM usage_usageperiod t
 JOIN unnest(%s::bigint[], %s::date[]) AS w (tenant_id, period) USING (tenant_id, period)
@@ -79,6 +89,10 @@ class Counts:
     hours: list[tuple[Any, ...]] = field(default_factory=list)
     level_hours: list[tuple[Any, ...]] = field(default_factory=list)
     refusals: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def of_hours(self) -> set[tuple[int, datetime]]:
+        """The tenants and hours that are written to."""
+        return {(row[0], row[2]) for rows in (self.hours, self.level_hours, self.refusals) for row in rows}
 
 
 class Part(NamedTuple):
@@ -115,6 +129,7 @@ class Total:
         return Part(epoch, *(sum(part[i] for part in mine) for i in (1, 2, 3)))
 
 
+HOURLY = ("usage_usagehour", "usage_levelhour", "usage_refusalhour")
 NOTHING = Total()
 Totals = Mapping[tuple[int, int], Total]
 
@@ -122,6 +137,9 @@ Totals = Mapping[tuple[int, int], Total]
 def keep(counts: Counts) -> None:
     """Write the counts; what PostgreSQL has already seen, or more, stays. Call it in a transaction."""
     with connection.cursor() as cursor:
+        if hours := counts.of_hours():
+            cursor.execute(DAYS_LOCK)
+            cursor.execute(STALE_DAYS, [list(column) for column in zip(*hours, strict=True)])
         for statement, rows in (
             (PERIODS, counts.periods),
             (LEVELS, counts.levels),
@@ -170,11 +188,27 @@ def make_partitions(months: Iterable[date]) -> None:
             until = next_month(first)
             # Two makers wait for each other instead of failing.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('usage partitions'))")
-            for table in ("usage_usagehour", "usage_levelhour", "usage_refusalhour"):
+            for table in HOURLY:
                 cursor.execute(
                     f"CREATE TABLE IF NOT EXISTS {table}_{first:%Y%m} PARTITION OF {table} "
                     f"FOR VALUES FROM ('{first} 00:00+00') TO ('{until} 00:00+00')"
                 )
+
+
+def partitions(table: str) -> list[date]:
+    """The months that one of the hourly tables has, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_date(right(relname, 6), 'YYYYMM') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+            "WHERE inhparent = %s::regclass AND relname ~ '_[0-9]{6}$' ORDER BY 1",
+            [table],
+        )
+        return [row[0] for row in cursor]
+
+
+def may_go(month: date, at: datetime) -> bool:
+    """Whether the month's hours have been kept for their time, so that its partitions may be gone."""
+    return datetime.combine(next_month(month), time(), UTC) + settings.HEADROOM_KEEP_HOURS <= at
 
 
 def month_of(hour: datetime) -> date:

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("day", models.DateField()),
+                ("opening", models.BigIntegerField()),
                 ("added", models.BigIntegerField()),
                 ("removed", models.BigIntegerField()),
                 ("peak", models.BigIntegerField()),

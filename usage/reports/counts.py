@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
@@ -18,18 +19,35 @@ REMEMBERED_SECONDS = 60
 
 # what: used and level (totals), day (units of a label on a day), open and close (a level before its first move and
 # after the last of a day), refused (by cause, in the label).
-HOURS = """
-SELECT 'day' AS what, metric_id, (hour AT TIME ZONE 'UTC')::date AS day, label, sum(quantity)::bigint AS quantity
-FROM usage_usagehour WHERE tenant_id = %(tenant)s AND hour >= %(since)s AND hour < %(until)s GROUP BY 2, 3, 4
+# Closed days are read where they are added up, the rest hour by hour: from the first day that is open, or was written
+# to since. No day is so far back that its hours may have been dropped.
+SOURCES = """
+WITH fresh AS (
+    SELECT day, day::timestamp AT TIME ZONE 'UTC' AS since FROM (SELECT LEAST(
+        (SELECT min(day) FROM usage_staleday WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day > %(kept)s),
+        COALESCE((SELECT open_from FROM usage_daybook), %(first)s)
+    ) AS day) d
+), levels AS (
+    SELECT metric_id, day, NULL::timestamptz AS hour, 0 AS epoch, opening, closing
+    FROM usage_levelday WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day < (SELECT day FROM fresh)
+    UNION ALL
+    SELECT metric_id, (hour AT TIME ZONE 'UTC')::date, hour, epoch, closing - added + removed, closing
+    FROM usage_levelhour WHERE tenant_id = %(tenant)s
+    AND hour >= %(since)s AND hour >= (SELECT since FROM fresh) AND hour < %(until)s
+)
+"""
+DAYS = """
+SELECT 'day' AS what, metric_id, day, label, quantity
+FROM usage_usageday WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day < (SELECT day FROM fresh)
 UNION ALL
-(SELECT DISTINCT ON (metric_id, (hour AT TIME ZONE 'UTC')::date)
-        'close', metric_id, (hour AT TIME ZONE 'UTC')::date, '', closing
- FROM usage_levelhour WHERE tenant_id = %(tenant)s AND hour >= %(since)s AND hour < %(until)s
- ORDER BY metric_id, (hour AT TIME ZONE 'UTC')::date, hour DESC, epoch DESC)
+SELECT 'day', metric_id, (hour AT TIME ZONE 'UTC')::date, label, sum(quantity)::bigint
+FROM usage_usagehour WHERE tenant_id = %(tenant)s
+AND hour >= %(since)s AND hour >= (SELECT since FROM fresh) AND hour < %(until)s GROUP BY 2, 3, 4
 UNION ALL
-(SELECT DISTINCT ON (metric_id) 'open', metric_id, (hour AT TIME ZONE 'UTC')::date, '', closing - added + removed
- FROM usage_levelhour WHERE tenant_id = %(tenant)s AND hour >= %(since)s AND hour < %(until)s
- ORDER BY metric_id, hour, epoch)
+(SELECT DISTINCT ON (metric_id, day) 'close', metric_id, day, '', closing
+ FROM levels ORDER BY metric_id, day, hour DESC, epoch DESC)
+UNION ALL
+(SELECT DISTINCT ON (metric_id) 'open', metric_id, day, '', opening FROM levels ORDER BY metric_id, day, hour, epoch)
 """
 TOTALS = """
 SELECT 'used', metric_id, NULL::date, '', sum(used)::bigint
@@ -124,7 +142,7 @@ def counts(tenant: Tenant, period: Period, at: datetime, *, first: date) -> Coun
     today = at.astimezone(UTC).date()
     key = f"days:{tenant.pk}:{first}:{today}"
     closed: list[Row] | None = cache.get(key)
-    rows = _read(tenant, period, at, midnight(first if closed is None else today))
+    rows = _read(tenant, period, at, first if closed is None else today)
     if closed is None:
         closed = [row for row in rows if row.day and row.day < today]
         cache.set(key, closed, REMEMBERED_SECONDS)
@@ -145,14 +163,16 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _read(tenant: Tenant, period: Period, at: datetime, since: datetime) -> list[Row]:
+def _read(tenant: Tenant, period: Period, at: datetime, first: date) -> list[Row]:
     values: dict[str, int | date | datetime] = {
         "tenant": tenant.pk,
         "period": period.first,
-        "since": since,
+        "first": first,
+        "since": midnight(first),
+        "kept": (at - settings.HEADROOM_KEEP_HOURS).astimezone(UTC).date(),
         "until": at + timedelta(days=1),
         "refused_since": at - timedelta(days=1),
     }
     with connection.cursor() as cursor:
-        cursor.execute(f"{TOTALS} UNION ALL {HOURS}", values)
+        cursor.execute(f"{SOURCES} {TOTALS} UNION ALL {DAYS}", values)
         return [Row(*row) for row in cursor]
