@@ -18,8 +18,8 @@ from usage.metering.types import Cause
 
 # Shares in percent of what the demo's own API counts, and of what a real product would have besides.
 PRODUCT = {
-    "api_calls": {"POST /v1/events": 31, "GET /v1/search": 17, "GET /v1/reports/<int:id>": 9},
-    "bandwidth": {"GET /v1/reports/<int:id>": 48, "POST /v1/export": 26, "GET /v1/search": 8},
+    "api_calls": {"POST /v1/events": 33, "GET /v1/search": 19},
+    "bandwidth": {"GET /v1/reports/<int:id>": 51, "POST /v1/export": 26},
 }
 FIRST_STOCK = 82  # percent of a level that was there before the story begins
 CHURN = 40  # percent of what is added that is removed in the same hour
