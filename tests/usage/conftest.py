@@ -14,6 +14,7 @@ from pytest_django import Settings
 from billing.changes import limits_changed, tenants_on
 from billing.models import Allowance, Plan
 from tests.usage.counting import Clock, set_scripts_to_clock
+from tests.usage.days import Book, forget_days
 from tests.usage.mailserver import MailServer
 from tests.usage.scripting import Desk
 from usage.metering import catalogue, links
@@ -37,11 +38,18 @@ def desk(request: pytest.FixtureRequest) -> Desk:
 
 
 @pytest.fixture
-def clock(redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Clock:
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A busy machine is no fault: calls may take their time."""
+    monkeypatch.setattr(settings, "HEADROOM_REDIS_DEADLINE", 15.0)
+    links.forget()
+    yield
+    links.forget()
+
+
+@pytest.fixture
+def clock(redis_db: redis.Redis, patient: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Redis' time, set by the test; all scripts go by it."""
     set_scripts_to_clock(monkeypatch)
-    monkeypatch.setattr(settings, "HEADROOM_REDIS_DEADLINE", 5.0)  # a busy machine is no fault
-    links.forget()
     return Clock(redis_db)
 
 
@@ -65,3 +73,17 @@ def edit(clock: Clock) -> Callable[..., None]:
             limits_changed(tenants_on(plan, clock.now), reason="edit", at=clock.now)
 
     return change
+
+
+@pytest.fixture
+def book(redis_db: redis.Redis) -> Book:
+    """Hours of long ago that a test writes; what pages remember of them is in Redis."""
+    return Book()
+
+
+@pytest.fixture
+def lasting(transactional_db: None) -> Iterator[None]:
+    """Commits are real; days and the months that a test makes are cleared."""
+    forget_days()
+    yield
+    forget_days()

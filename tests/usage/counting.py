@@ -42,7 +42,7 @@ class Clock:
 def set_scripts_to_clock(patch: pytest.MonkeyPatch) -> None:
     """Let the scripts take their time from `Clock`."""
     for name in ("CONSUME", "OPEN"):
-        patch.setattr(scripts, name, clocked(getattr(scripts, name)))
+        patch.setattr(scripts, name, clocked(getattr(scripts, name), is_ticking=True))
 
 
 def server() -> redis.Redis:

@@ -17,18 +17,20 @@ NEVER = 2**53
 CLOCK = "test:clock"
 
 
-def clocked(script: Script) -> Script:
-    """The same script, but its time is what `set_clock` wrote: a server's own clock can't be set."""
-    text = script.text.replace("redis.call('TIME')", f"redis.call('LRANGE', '{CLOCK}', 0, 1)")
+def clocked(script: Script, *, is_ticking: bool = False) -> Script:
+    """The same script, but its time is what `set_clock` wrote: a server's own clock can't be set.
+
+    Where it ticks, each call moves it by a microsecond: no two calls of a server happen at the same time.
+    """
+    read = f"redis.call('HMGET', '{CLOCK}', 'second', 'micro')"
+    tick = f"redis.call('HINCRBY', '{CLOCK}', 'micro', 1) and {read}"
+    text = script.text.replace("redis.call('TIME')", tick if is_ticking else read)
     return Script(script.name, text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def set_clock(server: redis.Redis, second: int, micro: int = 0) -> None:
     """What clocked scripts take for the time of their server."""
-    with server.pipeline() as pipe:
-        pipe.delete(CLOCK)
-        pipe.rpush(CLOCK, second, micro)
-        pipe.execute()
+    server.hset(CLOCK, mapping={"second": second, "micro": micro})
 
 
 class Line(NamedTuple):
