@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -136,6 +137,20 @@ def forget_days() -> None:
             for month in ledger.partitions(table):
                 if month <= TODAY:
                     cursor.execute(f"DROP TABLE {table}_{month:%Y%m}")
+
+
+def wait_until_blocked() -> None:
+    """Until another transaction waits for a lock."""
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+                "WHERE NOT granted AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nothing waits")
 
 
 class Killed(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC
 from itertools import count
 from typing import Any
@@ -30,6 +30,7 @@ from tests.usage.days import (
     killed_at,
     months,
     stale,
+    wait_until_blocked,
 )
 from tests.usage.days import forget_days as forget
 from tests.usage.days import shown as shown_of
@@ -37,20 +38,6 @@ from usage.metering import history, ledger
 from usage.metering.history import add_up, close_days, roll_up_days
 from usage.metering.ledger import Counts
 from usage.models import Daybook, UsageDay
-
-
-@pytest.fixture
-def book(redis_db: Any) -> Book:
-    """What was written; the pages' memory is in Redis."""
-    return Book()
-
-
-@pytest.fixture
-def lasting(transactional_db: None) -> Iterator[None]:
-    """Commits are real; what they leave is cleared."""
-    forget()
-    yield
-    forget()
 
 
 def roll_up() -> None:
@@ -182,13 +169,16 @@ class TestLateHours:
 class TestClosing:
     """A day is closed between writers: each has committed before, or knows that its hours come late."""
 
-    def test_waits_for_those_who_write(self, tenant: Tenant, book: Book) -> None:
+    def test_waits_for_those_who_write(
+        self, tenant: Tenant, book: Book, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(history, "PATIENCE", "10s")
         book.live(tenant, 2)
         closer = threading.Thread(target=at_once, args=[1, roll_up])
         with transaction.atomic():
             ledger.keep(Counts(hours=[(tenant.pk, code("api_calls"), hour(before(1)), "PUT", 9, 400)]))
             closer.start()
-            closer.join(0.4)
+            wait_until_blocked()
             assert not Daybook.objects.exists()
         closer.join(10)
         assert units(tenant, before(1))["PUT"] == 400
