@@ -47,7 +47,8 @@ def deliver_history(tenant_ids: list[int], staff: User, at: datetime) -> None:
     told = waiting.filter(created_at__lte=at).select_related("alert__tenant", "alert__metric", "alert__plan")
     inbox = Inbox()
     for delivery in told.filter(channel=Inbox.name):
-        inbox.send(delivery, message_of(delivery.alert))
+        if (alert := delivery.alert) is not None:
+            inbox.send(delivery, message_of(alert))
     notices = Notice.objects.filter(delivery__in=told, at__lte=at - SEEN_AFTER)
     notices.update(seen_at=F("at") + SEEN_AFTER, seen_by=staff)
     told.update(status=Delivery.Status.SENT, attempts=1, ended_at=F("created_at") + ON_ITS_WAY)
