@@ -1,4 +1,4 @@
-"""The one rule that says how a metric stands: OK, approaching, at the limit, or over and billed."""
+"""The rules that say how a metric stands (OK, approaching, at the limit, over and billed), and which stands worst."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from billing.entitlements import Limit
 from usage.models import Standing
 
 NEAR = 80  # percent
-SEVERITY = [Standing.State.OK, Standing.State.NEAR, Standing.State.OVER, Standing.State.FULL]
 
 
 def percent_of(used: int, limit: Limit) -> int | None:
@@ -24,3 +23,11 @@ def state_of(used: int, limit: Limit) -> Standing.State:
     if limit.included is not None and used > limit.included:
         return Standing.State.OVER
     return Standing.State.NEAR if percent >= NEAR else Standing.State.OK
+
+
+def risk_of(used: int, limit: Limit) -> tuple[int, int, int]:
+    """Sorts metrics, riskiest first: what stops before what costs, that before what fits; the fullest first."""
+    state, percent = state_of(used, limit), percent_of(used, limit)
+    near = 1 if limit.stop is not None else 3
+    order = {Standing.State.FULL: 0, Standing.State.NEAR: near, Standing.State.OVER: 2, Standing.State.OK: 4}
+    return order[state], 1 if percent is None else -percent, limit.metric.position

@@ -14,7 +14,7 @@ from usage.alerts.thresholds import Reading, judge
 from usage.metering import ledger
 from usage.metering.ledger import NOTHING, Totals
 from usage.models import Standing
-from usage.states import SEVERITY, percent_of, state_of
+from usage.states import percent_of, risk_of, state_of
 
 MOST_PERCENT = 999
 FIELDS = [
@@ -68,16 +68,14 @@ def _standing(reading: Reading, at: datetime) -> Standing:
         refused=sum(reading.refused.values()),
         counted_at=at,
     )
-    ranked = []
-    for code, limit in rights.limits.items():
-        percent = percent_of(reading.used[code], limit)
-        if percent is not None:
-            ranked.append((SEVERITY.index(state_of(reading.used[code], limit)), percent, code))
-    if ranked:
-        severity, percent, code = max(ranked)
-        standing.worst = rights.limits[code].metric
-        standing.state = SEVERITY[severity]
-        standing.fill = standing.risk = min(percent, MOST_PERCENT)
+    limited = [
+        limit for code, limit in rights.limits.items() if percent_of(reading.used[code], limit) is not None
+    ]
+    if limited:
+        worst = min(limited, key=lambda limit: risk_of(reading.used[limit.metric.code], limit))
+        used = reading.used[worst.metric.code]
+        standing.worst, standing.state = worst.metric, state_of(used, worst)
+        standing.fill = standing.risk = min(percent_of(used, worst) or 0, MOST_PERCENT)
     return standing
 
 

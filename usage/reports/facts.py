@@ -11,7 +11,7 @@ from billing.models import Metric
 from billing.periods import Period
 from billing.pricing import Price
 from usage.models import Standing
-from usage.states import percent_of, state_of
+from usage.states import percent_of, risk_of, state_of
 
 State = Standing.State
 
@@ -88,8 +88,5 @@ class Facts:
 
     @property
     def risk(self) -> tuple[int, int, int]:
-        """Sorts what stops first before what costs, and that before what fits; the fullest first."""
-        stops = self.limit.stop is not None
-        order = {State.FULL: 0, State.NEAR: 1 if stops else 3, State.OVER: 2, State.OK: 4}
-        percent = self.percent
-        return order[self.state], -(percent if percent is not None else -1), self.metric.position
+        """Sorts the riskiest first."""
+        return risk_of(self.used, self.limit)
