@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
+LEAST_DAYS = 35
+
 
 @register(Tags.security, deploy=True)
 def production_brings_its_own(**_: Any) -> list[CheckMessage]:
@@ -29,6 +31,16 @@ def quota_headers_are_known(**_: Any) -> list[CheckMessage]:
     if value in ("ietf", "none"):
         return []
     return [Error(f"HEADROOM_RATELIMIT_HEADERS={value!r}.", hint="Use ietf or none.", id="headroom.E004")]
+
+
+@register(Tags.compatibility)
+def hours_are_kept_for_a_period(**_: Any) -> list[CheckMessage]:
+    """HEADROOM_KEEP_HOURS covers the longest period and some days: statements and lists of refusals read hours."""
+    kept = settings.HEADROOM_KEEP_HOURS.days
+    if kept >= LEAST_DAYS:
+        return []
+    hint = f"Keep hours for {LEAST_DAYS} days or more."
+    return [Error(f"HEADROOM_KEEP_HOURS={kept}.", hint=hint, id="headroom.E005")]
 
 
 @register(Tags.database)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.checks import CheckMessage
 from pytest_django import Settings
@@ -45,3 +47,12 @@ class TestHeaders:
         (found,) = checks.quota_headers_are_known()
         assert "'etf'" in found.msg
         assert found.id == "headroom.E004"
+
+
+class TestHours:
+    @pytest.mark.parametrize(("days", "found"), [(35, []), (34, ["headroom.E005"])])
+    def test_are_kept_for_a_period_and_some_days(
+        self, settings: Settings, days: int, found: list[str]
+    ) -> None:
+        settings.HEADROOM_KEEP_HOURS = timedelta(days=days)
+        assert ids(checks.hours_are_kept_for_a_period()) == found
