@@ -57,10 +57,11 @@ def _with_fates(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
 
 
 def _line(alert: Alert, at: datetime) -> AlertLine:
-    return AlertLine(_code(alert), _text(alert), alert.at, dates.when(alert.at, at), _fate(alert))
+    return AlertLine(code_of(alert), _text(alert), alert.at, dates.when(alert.at, at), _fate(alert))
 
 
-def _code(alert: Alert) -> str:
+def code_of(alert: Alert) -> str:
+    """The state an alert is drawn as."""
     if alert.kind == Alert.Kind.BILLED:
         return "over"
     return "full" if alert.kind == Alert.Kind.REFUSED or alert.percent >= FULL_PERCENT else "near"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from usage.models import Alert, Notice
+from usage.models import Notice
 from usage.reports import dates, keyset
+from usage.reports.alerts import code_of
 
 MOST_UNSEEN = 99  # the tab says “99+” from there on
-FULL = 100  # percent
 
 NEWEST_FIRST: keyset.Order[Notice] = keyset.Order(
     salt="usage.inbox",
@@ -72,9 +72,10 @@ def capped(count: int) -> str:
 
 
 def _line(notice: Notice, at: datetime) -> Line:
+    alert = notice.delivery.alert if notice.delivery else None
     return Line(
         id=notice.pk,
-        code=_code(notice.delivery.alert) if notice.delivery else "",
+        code=code_of(alert) if alert else "",
         text=notice.text,
         slug=notice.tenant.slug,
         tenant=notice.tenant.name,
@@ -84,9 +85,3 @@ def _line(notice: Notice, at: datetime) -> Line:
         is_seen=notice.seen_at is not None,
         seen_by=str(notice.seen_by or ""),
     )
-
-
-def _code(alert: Alert) -> str:
-    if alert.kind == Alert.Kind.BILLED:
-        return "over"
-    return "full" if alert.kind == Alert.Kind.REFUSED or alert.percent >= FULL else "near"

@@ -197,7 +197,9 @@ def _narrowed(
 
 
 def _summary() -> Summary:
-    figures = Standing.objects.exclude(tenant__status=Tenant.Status.CLOSED).aggregate(
+    # Named, not joined: half the work where tenants are many and few are closed.
+    closed = Tenant.objects.filter(status=Tenant.Status.CLOSED)
+    figures = Standing.objects.exclude(tenant__in=closed).aggregate(
         tenants=Count("pk"),
         stopped=Count("pk", filter=Q(state=State.FULL)),
         over=Count("pk", filter=Q(state=State.OVER)),
