@@ -516,7 +516,7 @@ class TestOutage:
 def hand_over() -> None:
     """Wait until what was held during an outage is counted."""
     for thread in threading.enumerate():
-        if thread.name == "held counts":
+        if thread.name == "attendant":
             thread.join(20)
             assert not thread.is_alive()
 

@@ -1,4 +1,4 @@
-"""Stops asking a Redis that does not answer: opens on the rate of failures, lets one call a second try."""
+"""Stops asking a Redis that does not answer: opens on the rate of failures, closes when a probe was answered."""
 
 from __future__ import annotations
 
@@ -9,31 +9,21 @@ from collections.abc import Callable
 WINDOW = 1.0  # seconds over which failures are weighed
 LEAST = 3  # failures before their rate says anything
 RATE = 0.5
-PROBE = 0.5  # seconds between tries while open
 
 
 class Breaker:
-    """Closed while most calls are answered. Open, only one call each half second goes through, to see."""
+    """Closed while most calls are answered. Open, no request asks: what probes runs beside them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """Know nothing: a new process, or a forked one, whose copy of the lock may be held for ever."""
         self._lock = threading.Lock()
-        self._since = clock()
-        self._good = self._bad = 0
-        self._probe_at = 0.0
         self.is_open = False
         self.is_failing = False  # whether the last call was not answered
-
-    def lets_through(self) -> bool:
-        """Whether this call may go to Redis; whoever gets True must report how it went."""
-        if not self.is_open:
-            return True
-        with self._lock:
-            now = self._clock()
-            if not self.is_open or now < self._probe_at:
-                return not self.is_open
-            self._probe_at = now + PROBE
-            return True
+        self._weigh_from(self._clock())
 
     def answered(self) -> None:
         """A call was answered."""
@@ -41,7 +31,7 @@ class Breaker:
         if self.is_open:
             with self._lock:
                 self.is_open = False
-                self._begin(self._clock())
+                self._weigh_from(self._clock())
         else:
             self._good += 1  # a lost increment between threads does not matter
 
@@ -51,11 +41,10 @@ class Breaker:
         with self._lock:
             now = self._clock()
             if now - self._since > WINDOW:
-                self._begin(now)
+                self._weigh_from(now)
             self._bad += 1
             if self._bad >= LEAST and self._bad >= RATE * (self._good + self._bad):
                 self.is_open = True
-                self._probe_at = now + PROBE
 
-    def _begin(self, now: float) -> None:
+    def _weigh_from(self, now: float) -> None:
         self._since, self._good, self._bad = now, 0, 0

@@ -15,7 +15,7 @@ from usage.metering.charges import Packed, check_open, pack, pack_level, pack_lo
 from usage.metering.decisions import decide, look_at
 from usage.metering.held import Doubtful
 from usage.metering.links import Lost, Unanswered, links
-from usage.metering.outage import breaker, let_pass
+from usage.metering.outage import breaker, let_pass, recover
 from usage.metering.types import Charge, Decision, Gauge, InvalidAmount
 
 logger = logging.getLogger(__name__)
@@ -45,14 +45,14 @@ def measure(tenant: Tenant, metric: str, amount: int, *, at: datetime) -> Decisi
 
 def peek(tenant: Tenant, at: datetime) -> tuple[Gauge, ...] | None:
     """How every metric stands in Redis right now; None where the tenant is not open or Redis is away."""
-    if not breaker.lets_through():
+    if breaker.is_open:
         return None
     looks = pack_looks("p", catalogue().metrics)
     try:
         with links().one() as link:
             gauges = look_at(link, tenant, looks, at)
     except RedisError as error:
-        breaker.failed()
+        _failed()
         logger.warning("No live counts of %s: %s", tenant.slug, error)
         return None
     breaker.answered()
@@ -70,7 +70,7 @@ def _ask(
     check_open(tenant)
     if not packed:
         raise InvalidAmount("Nothing to count: give at least one charge.")
-    if not breaker.lets_through():
+    if breaker.is_open:
         return let_pass(tenant, packed, at, is_forced=is_forced)
     # Only here what Redis, or for a cold account PostgreSQL, does not answer becomes what the metrics' policies say.
     try:
@@ -80,7 +80,7 @@ def _ask(
         logger.warning("A call of %s may not be counted: %s", tenant.slug, error)
         return let_pass(tenant, packed, at, is_forced=is_forced, is_held=False)
     except RedisError as error:
-        breaker.failed()
+        _failed()
         logger.warning("Counts of %s unavailable: %s", tenant.slug, error)
         doubt = (
             Doubtful(tenant.pk, link, packed) if isinstance(error, Unanswered) and error.is_executed else None
@@ -91,3 +91,9 @@ def _ask(
         return let_pass(tenant, packed, at, is_forced=is_forced)
     breaker.answered()
     return decision
+
+
+def _failed() -> None:
+    breaker.failed()
+    if breaker.is_open:
+        recover()

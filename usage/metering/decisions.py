@@ -13,7 +13,7 @@ from usage.metering.accounts import look, open_account
 from usage.metering.catalogue import catalogue
 from usage.metering.charges import Packed, check_open
 from usage.metering.flush import flush
-from usage.metering.links import Link, Lost, Unanswered, bulk
+from usage.metering.links import Link, Lost, Unanswered, opener
 from usage.metering.types import BurstTooSmall, Cause, Decision, Gauge, InvalidAmount, Refusal
 
 COUNTED, REFUSED, COLD, MOVED, STALE, BURST, BEYOND = range(7)
@@ -55,9 +55,10 @@ def decide(
             return Decision(tenant, plan, period, at, _gauges(packed, reply, 2))
         if status not in (COLD, MOVED):
             return _refused(tenant, packed, period, at, reply)
-        if is_resent:
+        if is_resent and status == COLD:
             # The first attempt may have been counted before its account was lost: again could be twice.
             raise Lost("the account was lost between a call and its resend")
+        is_again = is_resent  # of unknown fate still: in the hour that Redis has, under the same number
         # Limits change by Redis' clock, as hours do.
         at = datetime.fromtimestamp(reply[1], UTC).replace(microsecond=reply[2])
         if status == COLD:
@@ -99,7 +100,7 @@ def _call(
 
 def _open(link: Link, tenant: Tenant, at: datetime) -> Tenant:
     """Open the tenant's account; whoever comes second finds it open at the next call. Returns the tenant anew."""
-    redis = bulk()
+    redis = opener()
     life = link.life(fresh=True)
     found = look(redis, tenant.pk)
     if not found.is_alive(life):

@@ -194,6 +194,16 @@ def bulk() -> redis.Redis:
 
 
 @cache
+def opener() -> redis.Redis:
+    """The client that opens a cold account while its first request waits."""
+    return client(
+        socket_timeout=settings.HEADROOM_REDIS_DEADLINE,
+        socket_connect_timeout=settings.HEADROOM_REDIS_DEADLINE / 3,
+        protocol=2,
+    )
+
+
+@cache
 def links() -> Links:
     """The connections that decide requests: each attempt gets a third of the deadline."""
     share = settings.HEADROOM_REDIS_DEADLINE / 3
@@ -208,3 +218,4 @@ def forget() -> None:
     with _lock:
         links.cache_clear()
         bulk.cache_clear()
+        opener.cache_clear()
