@@ -22,6 +22,7 @@ from demo.handout import Credentials, read_credentials, write_handout
 from demo.place import Place
 from demo.preflight import HOST
 from demo.world import make_world
+from usage.metering.history import roll_up_days
 
 WEB_WITHIN = 60.0
 FIRST_PAGE = "/sign-in/"
@@ -64,6 +65,8 @@ def _prepare(place: Place, base_url: str, console: Console) -> Credentials:
             call_command("migrate", interactive=False, verbosity=0)
     with console.step("Tenants", "a dozen, each with its history up to this hour"):
         credentials = make_world(read_credentials(place.handout), timezone.now())
+        roll_up_days(timezone.now())
+        place.mail.mkdir(parents=True, exist_ok=True)
         write_handout(place.handout, credentials, base_url=base_url, mail_dir=place.mail)
     connection.close()
     return credentials
