@@ -138,7 +138,10 @@ class TestLateHours:
     def test_of_levels_and_refusals_are_too(self, tenant: Tenant, book: Book) -> None:
         storage = code("storage")
         book.write(Counts(level_hours=[(tenant.pk, storage, hour(before(4), 23), 9, 500, 0, 9_000, 8_000)]))
-        book.write(Counts(refusals=[(tenant.pk, storage, hour(before(6)), "burst", 9, 11)]))
+        calls, at = code("api_calls"), hour(before(6))
+        book.write(
+            Counts(refusals=[(tenant.pk, calls, at, cause, 9, 11) for cause in ("limit", "cap", "burst")])
+        )
         roll_up_days(AT)
         assert days() == book.days()
 
