@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 FRESH = timedelta(seconds=5)
 STALE = timedelta(minutes=10)
 PAUSE = timedelta(seconds=1)
+READERS = 2  # at once, where what is remembered will do: a server that hangs must not hold every thread
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -34,12 +35,13 @@ class Memory(Generic[K, V]):
         self._lock = Lock()
         self._entries: OrderedDict[K, tuple[V, datetime]] = OrderedDict()
         self._away_until: datetime | None = None
+        self._readers = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: K, at: datetime) -> V | None:
-        """The value, at most 5 s old, or ten minutes while PostgreSQL does not answer; None where none is.
+        """The value, at most 5 s old, or ten minutes while PostgreSQL does not answer or is slow; None where none is.
 
         Raises OperationalError or InterfaceError when PostgreSQL does not answer and nothing is remembered.
         """
@@ -59,6 +61,8 @@ class Memory(Generic[K, V]):
                 self._entries.pop(key, None)
 
     def _refresh(self, key: K, at: datetime, known: tuple[V, datetime] | None) -> V | None:
+        if known and _age(known, at) < STALE and self._readers >= READERS:
+            return known[0]
         try:
             value = self._ask(key, at)
         except (OperationalError, InterfaceError) as error:
@@ -75,11 +79,16 @@ class Memory(Generic[K, V]):
             raise OperationalError("PostgreSQL did not answer a moment ago.")
         if self._away_until is not None:
             self._away_until = at + PAUSE
+        with self._lock:
+            self._readers += 1
         try:
             value = self._read(key)
         except (OperationalError, InterfaceError):
             self._away_until = at + PAUSE
             raise
+        finally:
+            with self._lock:
+                self._readers -= 1
         self._away_until = None
         return value
 

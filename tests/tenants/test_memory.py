@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,3 +112,32 @@ class TestMemory:
         store.failure = ValueError("a bug")
         with pytest.raises(ValueError, match="a bug"):
             memory.get("a", after(seconds=6))
+
+
+class TestHanging:
+    """PostgreSQL takes a question and does not answer."""
+
+    def test_holds_few_readers_where_something_is_remembered(self) -> None:
+        entered, release = threading.Semaphore(0), threading.Event()
+
+        def read(key: str) -> str:
+            if is_hanging:
+                entered.release()
+                release.wait(20)
+            return key
+
+        is_hanging = False
+        found = Memory(read, size=10)
+        for key in "abc":
+            found.get(key, NOW)
+        is_hanging = True
+        later = after(minutes=1)
+        readers = [threading.Thread(target=found.get, args=(key, later)) for key in "ab"]
+        for reader in readers:
+            reader.start()
+            assert entered.acquire(timeout=20)
+        assert found.get("c", later) == "c"
+        assert not entered.acquire(blocking=False)
+        release.set()
+        for reader in readers:
+            reader.join(20)

@@ -208,7 +208,7 @@ class TestRecovery:
         for number in range(300):
             call(tenant, Charge("api_calls", label=f"GET /{number}"))
         for mode in ("on", "hang", "on", "refuse", "on", "cut", "on"):
-            proxy.be(mode)  # type: ignore[arg-type]
+            proxy.be(mode)
             time.sleep(0.3)
         assert counted(tenant) == 1 + before + 300
 
