@@ -34,7 +34,7 @@ class ThresholdAdmin(admin.ModelAdmin[Threshold]):
     show_full_result_count = False
 
 
-class ThresholdInline(ChosenOnce[Threshold, Tenant]):
+class ThresholdInline(ChosenOnce[Threshold, Tenant], admin.TabularInline[Threshold, Tenant]):
     model = Threshold
     extra = 0
 

@@ -30,7 +30,9 @@ class QuantityInput(forms.TextInput):
         renderer: BaseRenderer | None = None,
     ) -> SafeString:
         html = super().render(name, value, attrs, renderer)
-        return format_html('{}<div class="help">{}</div>', html, self.remark) if self.remark else html
+        if not self.remark:
+            return html
+        return format_html('<span>{}<br><span class="quiet small">{}</span></span>', html, self.remark)
 
 
 class QuantityField(forms.Field):

@@ -30,7 +30,7 @@ class MetricAdmin(admin.ModelAdmin[Metric]):
         return ("code", "kind", "unit") if obj else ()
 
 
-class AllowanceInline(ChosenOnce[Allowance, Plan]):
+class AllowanceInline(ChosenOnce[Allowance, Plan], admin.TabularInline[Allowance, Plan]):
     model = Allowance
     form = FlatAllowanceForm
     fields = ("metric", "included", "beyond", "hard_limit", "burst", "price", "per")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
 from django.contrib import admin
+from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.paginator import Paginator
 from django.db.models import Field, Model, QuerySet
@@ -49,7 +50,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
         return False
 
 
-class ChosenOnce(admin.TabularInline[Row, Parent]):
+class ChosenOnce(InlineModelAdmin[Row, Parent]):
     """Rows with a select of metrics or plans: read once for all rows, and without buttons that edit those."""
 
     def formfield_for_dbfield(

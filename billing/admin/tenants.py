@@ -114,7 +114,7 @@ class OverrideAdmin(HistoryAdmin):
         tell(request, tenants, "Override removed")
 
 
-class SubscriptionInline(ChosenOnce[Subscription, Tenant]):
+class SubscriptionInline(ChosenOnce[Subscription, Tenant], admin.TabularInline[Subscription, Tenant]):
     """Shows them all; a new row begins one. An end is set on the subscription's own page."""
 
     model = Subscription
@@ -132,10 +132,10 @@ class SubscriptionInline(ChosenOnce[Subscription, Tenant]):
         return False
 
 
-class OverrideInline(ChosenOnce[Override, Tenant]):
+class OverrideInline(ChosenOnce[Override, Tenant], admin.StackedInline[Override, Tenant]):
     model = Override
     form = OverrideForm
-    fields = ("metric", "mode", "units", "reason", "starts", "ends", "author")
+    fields = (("metric", "mode"), "units", "reason", ("starts", "ends"), "author")
     readonly_fields = ("author",)
     extra = 0
     show_change_link = True
