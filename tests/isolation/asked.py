@@ -1,0 +1,116 @@
+"""What is asked of each address: one tenant's things in its path, in its query and in the body."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.contrib.auth.tokens import default_token_generator
+from django.core.signing import Signer
+from django.db.models import Model
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from tenants.models import Tenant, User
+from tests.isolation.actors import Body
+from tests.isolation.addresses import Address
+from tests.isolation.side import Side
+from usage.models import Delivery, Notice
+
+AUTOCOMPLETE = {"app_label": "tenants", "model_name": "membership", "field_name": "tenant"}
+
+
+class MissingThing(Exception):
+    """The tests have nothing to ask an address for; says where to make it."""
+
+
+def path_of(address: Address, side: Side) -> str:
+    """The address with things of `side` in it."""
+    owner = side.people["owner"]
+    values = {
+        "slug": side.tenant.slug,
+        "code": "api_calls",
+        "name": side.file,
+        "uidb64": urlsafe_base64_encode(force_bytes(owner.pk)),
+        "token": default_token_generator.make_token(owner),
+        "id": str(owner.pk),
+        "app_label": "billing",
+        "content_type_id": "1",
+        "object_id": "1",
+        "url": "nowhere",
+    }
+    if model := _model(address):
+        values |= _ids(model, side)
+    try:
+        return address.path(values)
+    except KeyError as part:
+        raise MissingThing(
+            f"{address.name} has the part {part}: give it a value in {__name__}.path_of()."
+        ) from None
+
+
+def body_of(address: Address, side: Side) -> Body:
+    """What an unsafe request there carries, so that it would succeed for who may send it."""
+    notice = Notice.objects.filter(tenant=side.tenant).latest("pk")
+    forms = {
+        "tenants:sign_in": {"username": side.people["owner"].email, "password": "a guess"},
+        "tenants:reset": {"email": side.people["owner"].email},
+        "usage:ask_plan": {"plan": "starter"},
+        "usage:seen": {"notice": str(notice.pk)},
+        "usage:live": {"live": "off", "next": f"/t/{side.tenant.slug}/"},
+        "usage:theme": {"theme": "dark", "next": f"/t/{side.tenant.slug}/"},
+    }
+    if address.kind == "delete":
+        return Body("post=yes")
+    if address.name == "demo:sessions":
+        return Body(json.dumps({"user": "ann"}), "application/json")
+    if address.name == "demo:file":
+        return Body("four", "application/octet-stream")
+    return Body(urlencode(forms.get(address.name, {})))
+
+
+def queries_of(address: Address, side: Side) -> list[str]:
+    """What a GET there may ask for: the whole page, its parts as they are polled, a search, the next page."""
+    notice = Notice.objects.filter(tenant=side.tenant).latest("pk")
+    after = Signer(salt="usage.inbox").sign_object([False, notice.at.isoformat(), notice.pk + 1])
+    more = {
+        "usage:overview": ["seen=0"],
+        "usage:metric": ["seen=0", "range=30d"],
+        "usage:tenants": ["seen=0", f"q={side.tenant.slug}"],
+        "usage:inbox": [urlencode({"after": after})],
+        "admin:autocomplete": [urlencode({**AUTOCOMPLETE, "term": side.tenant.slug})],
+    }
+    return ["", *more.get(address.name, ())]
+
+
+def _model(address: Address) -> type[Model] | None:
+    """The admin's model whose address this is, also where it has no name of its own."""
+    names = {f"{one._meta.app_label}/{one._meta.model_name}/": one for one in admin.site._registry}
+    return next((names[name] for name in names if address.route.startswith(f"admin/{name}")), None)
+
+
+def _ids(model: type[Model], side: Side) -> dict[str, str]:
+    thing = _thing(model, side)
+    history = getattr(thing, "history", None)
+    version = history.first() if history is not None else None
+    return {"object_id": str(thing.pk), "history_id": str(version.pk if version else 1)}
+
+
+def _thing(model: type[Model], side: Side) -> Model:
+    """What `side` has of a model of the admin; for a model that belongs to nobody any row."""
+    rows = model._default_manager.all()
+    if model is Tenant:
+        return side.tenant
+    if model is User:
+        return side.people["owner"]
+    if model is Group:
+        return Group.objects.get_or_create(name="clerks")[0]
+    if model is Delivery:
+        rows = rows.filter(alert__tenant=side.tenant)
+    elif any(field.name == "tenant" for field in model._meta.fields):
+        rows = rows.filter(tenant=side.tenant)
+    if found := rows.first():
+        return found
+    raise MissingThing(f"There is no {model.__name__} of {side.tenant}: make one in tests/isolation/side.py.")

@@ -1,0 +1,27 @@
+"""One world for all tests of a module: nothing that is asked of it stays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from tests.isolation.actors import World, undone
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Two tenants and all actors, in a transaction that is never committed."""
+    with django_db_blocker.unblock(), undone():
+        yield World(timezone.now())
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Refusals are what is asked for here: thousands of them, each with a warning in the log."""
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)

@@ -1,0 +1,67 @@
+"""One tenant with everything that could be seen of it: people, a key, counts, alerts, files, rows of each kind."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.models import Metric, Override, Plan
+from billing.subscriptions import subscribe
+from demo.models import DemoFile
+from tenants.keys import create_key
+from tenants.models import Membership, Tenant, User
+from tests.conftest import LONG_AGO
+from tests.usage.counted import refuse, use
+from usage.metering.standings import restand
+from usage.models import Threshold
+from usage.wishes import ask_for_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A tenant whose every text holds one rare word; `marks` are what no page of another tenant may show."""
+
+    tenant: Tenant
+    people: dict[str, User]  # by role
+    secret: str
+    file: str  # its name, without the word: who asks for a file says its name
+    marks: tuple[str, ...]
+
+
+def make_side(word: str, used: int, at: datetime) -> Side:
+    """A tenant on the plan pro that has used so many of its 500 000 API calls, and was told so."""
+    tenant = Tenant.objects.create(slug=f"{word}-works", name=f"{word.title()} Works", created_at=LONG_AGO)
+    people = {role: _person(tenant, role, word) for role in Membership.Role.values}
+    key, secret = create_key(tenant, name=f"{word} job", at=at, created_by=people["owner"])
+    digest = hashlib.sha256(word.encode()).hexdigest()
+    DemoFile.objects.create(tenant=tenant, name=f"{digest[:8]}.csv", size=3, sha256=digest)
+    _rights(tenant, word, people["owner"], at)
+    _history(tenant, word, used, people["admin"], at)
+    return Side(
+        tenant, people, secret, f"{digest[:8]}.csv", (word, key.prefix, digest, str(used), f"{used:,}")
+    )
+
+
+def _person(tenant: Tenant, role: str, word: str) -> User:
+    user = User.objects.create_user(f"{role}@{word}.example", first_name=role.title(), last_name=word.title())
+    Membership.objects.create(tenant=tenant, user=user, role=role)
+    return user
+
+
+def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
+    """A plan, a little more than it, and thresholds of its own."""
+    subscribe(tenant, Plan.objects.get(slug="pro"), at=LONG_AGO, actor=author, reason=f"{word} signed up")
+    metric = Metric.objects.get(code="storage")
+    Override.objects.create(
+        tenant=tenant, metric=metric, units=1, reason=f"{word} asked", author=author, starts=at
+    )
+    Threshold.objects.create(tenant=tenant, percents=[80, 95])
+
+
+def _history(tenant: Tenant, word: str, used: int, asker: User, at: datetime) -> None:
+    """Counts and refusals in the ledger, the alerts they raise, a wish in the staff inbox."""
+    use(tenant, "api_calls", used, at=at, label=f"GET /{word}")
+    refuse(tenant, "api_calls", 1, at=at)
+    restand({tenant.pk: at}, at)
+    ask_for_plan(tenant, Plan.objects.get(slug="enterprise"), person=asker, at=at)
