@@ -7,16 +7,20 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+# Deliveries are worked off in these, each beside the others; `usage.alerts.lanes` says what belongs to each.
+LANES = ("email", "inbox", "calls", "doubtful")
+
 app = Celery("headroom")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-def _every(seconds: float, task: str, queue: str = "celery") -> dict[str, Any]:
+def _every(seconds: float, task: str, queue: str = "celery", *arguments: str) -> dict[str, Any]:
     """A task that is not begun within its own interval is dropped: the next one does its work."""
     return {
         "task": f"usage.tasks.{task}",
         "schedule": seconds,
+        "args": arguments,
         "options": {"queue": queue, "expires": max(1.0, seconds)},
     }
 
@@ -24,7 +28,7 @@ def _every(seconds: float, task: str, queue: str = "celery") -> dict[str, Any]:
 app.conf.beat_schedule = {
     "flush": _every(1, "flush", "flush"),
     "take over changes": _every(0.5, "take_over_changes", "limits"),
-    "deliver": _every(1, "deliver", "alerts"),
+    **{f"deliver {lane}": _every(1, "deliver", "alerts", lane) for lane in LANES},
     "begin periods": _every(30, "begin_periods"),
     "open ahead": _every(600, "open_ahead"),
     "sweep limits": _every(300, "sweep_limits"),

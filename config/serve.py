@@ -9,6 +9,7 @@ from config.processes import Group
 
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
 QUIET = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle")
+SENDERS = ("-P", "threads", "-c", "9")  # as many as lanes of deliveries may have at work at once
 WEB_DEFAULTS = {
     "GRANIAN_WORKERS": "2",
     "GRANIAN_BLOCKING_THREADS": "8",
@@ -49,7 +50,8 @@ def web(host: str, port: int) -> list[str]:
 def background(schedule: Path) -> dict[str, list[str]]:
     """Name -> command of what runs beside it; flush and limits have processes of their own: no mail delays them."""
     return {
-        "worker": [*CELERY, "worker", "-n", "worker@%h", "-Q", "alerts,celery", "-c", "2", *QUIET],
+        "worker": [*CELERY, "worker", "-n", "worker@%h", "-Q", "celery", "-c", "2", *QUIET],
+        "courier": [*CELERY, "worker", "-n", "courier@%h", "-Q", "alerts", *SENDERS, *QUIET],
         "flusher": [*CELERY, "worker", "-n", "flusher@%h", "-Q", "flush", "-P", "solo", *QUIET],
         "limiter": [*CELERY, "worker", "-n", "limiter@%h", "-Q", "limits", "-P", "solo", *QUIET],
         "beat": [*CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"],

@@ -14,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Allowance, Metric, Plan
 from tenants.models import Tenant
+from usage.endpoints import AlertChoice, Endpoint, MailChoice
+
+__all__ = ["AlertChoice", "Endpoint", "MailChoice"]  # beside those below: where and to whom alerts go
 
 # Rows of counts are many and written every second: PostgreSQL checks no foreign keys on them,
 # Django refuses to delete what they name.
@@ -23,7 +26,6 @@ LOOSE: dict[str, Any] = {
     "related_name": "+",
     "db_index": False,
 }
-
 
 class UsagePeriod(models.Model):
     """Units and refusals of one metric in one period and epoch; a total is the sum over epochs.
@@ -288,6 +290,8 @@ class Delivery(models.Model):
     """One message to one receiver through one channel: the notification queue.
 
     A worker that takes it moves `due_at` past its lease, so that a dead worker's delivery is taken again.
+    `tenant` is whose log it stands in, none for operations'. `endpoint` is where it goes; of the mail that says one
+    was disabled, the one it is about. `answer` (an HTTP status) and `took_ms` are of the last attempt.
     """
 
     class Status(models.TextChoices):
@@ -295,15 +299,26 @@ class Delivery(models.Model):
         SENT = "sent", _("Delivered")
         DEAD = "dead", _("Given up")
 
+    class Kind(models.TextChoices):
+        ALERT = "alert", _("Alert")
+        TEST = "test", _("Test")
+        DISABLED = "disabled", _("Channel disabled")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.ALERT)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="deliveries")
+    alert = models.ForeignKey(Alert, models.CASCADE, null=True, related_name="deliveries")
+    endpoint = models.ForeignKey(Endpoint, models.SET_NULL, null=True, related_name="deliveries")
     channel = models.CharField(max_length=16)
     target = models.CharField(max_length=254)
     status = models.CharField(max_length=7, choices=Status, default=Status.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
     created_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    answer = models.PositiveSmallIntegerField(null=True)
+    took_ms = models.PositiveIntegerField(null=True)
     error = models.CharField(max_length=300, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
@@ -311,11 +326,21 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = _("deliveries")
         constraints = [
-            models.UniqueConstraint(fields=["alert", "channel", "target"], name="one_delivery_per_receiver")
+            models.UniqueConstraint(
+                fields=["alert", "channel", "target", "endpoint"],
+                condition=models.Q(alert__isnull=False),
+                nulls_distinct=False,
+                name="one_delivery_per_receiver",
+            )
         ]
         indexes = [
             models.Index(
                 fields=["due_at", "id"], condition=models.Q(status="waiting"), name="deliveries_due"
+            ),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="deliveries_of_tenants"),
+            models.Index(fields=["-created_at", "-id"], name="deliveries_newest_first"),
+            models.Index(
+                fields=["-created_at", "-id"], condition=~models.Q(status="sent"), name="deliveries_open"
             ),
         ]
 

@@ -18,8 +18,8 @@ def take_over_changes() -> None:
 
 
 @shared_task
-def deliver() -> None:
-    outbox.deliver_due(timezone.now())
+def deliver(lane: str) -> None:
+    outbox.work(lane, timezone.now())
 
 
 @shared_task

@@ -61,7 +61,7 @@ def own(tenant: Tenant, *emails: str) -> None:
         Membership.objects.create(tenant=tenant, user=user, role=Membership.Role.OWNER)
 
 
-def at_once(number: int, run: Callable[[], None]) -> None:
+def at_once(number: int, run: Callable[[], object]) -> None:
     """Run it in threads with connections of their own; the first error of any is raised."""
     errors: list[BaseException] = []
 

@@ -35,7 +35,8 @@ Counted to:  23 Nov 2026, 06:02 UTC
 See API calls: http://localhost:8000/t/northwind/metrics/api_calls/
 See plans: http://localhost:8000/t/northwind/plan/
 
-Sent once per period and limit to the owners of Northwind Labs; operations hear of what is urgent.
+Sent once per period and limit to who gets the alerts of Northwind Labs; operations hear of what is urgent.
+Stop these mails:
 """
 
 
@@ -58,7 +59,9 @@ class TestMail:
         judge([reading(northwind, 800_041, 1_000_000)], AT)
         outbox.deliver_due(AT)
         (mail,) = mail_server.mails
-        assert body(mail, "plain").rstrip() == TEXT.rstrip()
+        text, _, link = body(mail, "plain").rstrip().rpartition(" ")
+        assert text.rstrip() == TEXT.rstrip()
+        assert link.startswith("http://localhost:8000/alerts/mail/")
 
     def test_says_the_same_in_html(self, northwind: Tenant, mail_server: MailServer) -> None:
         judge([reading(northwind, 800_041, 1_000_000)], AT)

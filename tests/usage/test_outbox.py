@@ -31,7 +31,9 @@ from usage.alerts import outbox
 from usage.alerts.channels import CHANNELS
 from usage.alerts.channels.base import Retry
 from usage.alerts.channels.email import Email
+from usage.alerts.lanes import LANES
 from usage.alerts.messages import Message
+from usage.alerts.notes import Note
 from usage.alerts.thresholds import judge
 from usage.models import Delivery, Notice
 
@@ -171,7 +173,7 @@ class TestRetry:
 class Busy(Email):
     """A channel whose receiver says when to come back."""
 
-    def send(self, delivery: Delivery, message: Message) -> None:
+    def send(self, delivery: Delivery, message: Message | Note) -> None:
         raise Retry("429 slow down", after=timedelta(hours=1))
 
 
@@ -180,7 +182,7 @@ class Watched(Email):
 
     in_transaction: list[bool] = []
 
-    def send(self, delivery: Delivery, message: Message) -> None:
+    def send(self, delivery: Delivery, message: Message | Note) -> None:
         self.in_transaction.append(connection.in_atomic_block)
 
 
@@ -253,9 +255,9 @@ class TestLease:
     def test_late_worker_changes_nothing_of_what_another_took(
         self, delivery: Delivery, mail_server: MailServer
     ) -> None:
-        late = outbox._claim(AT, {"email": Email()})
+        late = outbox._claim(AT, LANES["email"], {"email": Email()})
         assert late is not None
-        taken = outbox._claim(AT + LEASE, {"email": Email()})
+        taken = outbox._claim(AT + LEASE, LANES["email"], {"email": Email()})
         assert taken is not None
         outbox._postpone(late, AT + LEASE, Retry("too slow"))
         assert (again(delivery).attempts, delivery.due_at, delivery.error) == (2, taken.due_at, "")
@@ -316,9 +318,10 @@ class TestBell:
         with redis.Redis.from_url(django_settings.CELERY_BROKER_URL) as broker:
             with TestCase.captureOnCommitCallbacks() as callbacks:
                 deliveries(tenant, OWNER)
-            assert (len(callbacks), broker.llen("celery")) == (1, 0)
+            assert (len(callbacks), broker.llen("alerts")) == (1, 0)
             callbacks[0]()
-            assert b"usage.tasks.deliver" in broker.lindex("celery", 0)
+            assert broker.llen("alerts") == 1
+            assert b"usage.tasks.deliver" in broker.lindex("alerts", 0)
 
     def test_does_not_ring_for_nothing(self, tenant: Tenant) -> None:
         with TestCase.captureOnCommitCallbacks() as callbacks:
@@ -331,7 +334,7 @@ class TestBell:
         began = time.monotonic()
         away.set_current()
         try:
-            outbox.ring()
+            outbox.ring(["email"])
         finally:
             celery_app.set_current()
         assert "The broker could not be told" in caplog.text

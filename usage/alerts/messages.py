@@ -73,7 +73,8 @@ class Message:
     @property
     def reason(self) -> str:
         """Why the reader gets this."""
-        return f"Sent once per period and limit to the owners of {self.tenant}; operations hear of what is urgent."
+        whom = f"to who gets the alerts of {self.tenant}"
+        return f"Sent once per period and limit {whom}; operations hear of what is urgent."
 
     @property
     def counted(self) -> str:

@@ -17,7 +17,8 @@ def resend(deliveries: QuerySet[Delivery], at: datetime) -> int:
 
     They keep their ids, so that a receiver who had one after all knows it again.
     """
-    given_up = deliveries.filter(status=Delivery.Status.DEAD)
+    given_up = Delivery.objects.filter(pk__in=deliveries.values("pk"), status=Delivery.Status.DEAD)
+    channels = set(given_up.values_list("channel", flat=True))
     count = given_up.update(status=Delivery.Status.WAITING, attempts=0, due_at=at, ended_at=None, error="")
-    transaction.on_commit(ring)
+    transaction.on_commit(lambda: ring(channels))
     return count

@@ -5,43 +5,93 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tenants.models import Membership, User
+from usage.endpoints import Endpoint, MailChoice
+from usage.models import Alert
 
 EMAIL, INBOX = "email", "inbox"
+SLACK, WEBHOOK = Endpoint.Kind.SLACK.value, Endpoint.Kind.WEBHOOK.value
 STAFF = "staff"  # whose inbox: all of operations share one
+LOUD_PERCENT = 95  # from here on Slack is told, too
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """One receiver: a channel, and an address that means something to it."""
+    """One receiver: a channel, and an address that means something to it; an endpoint's id where it is one."""
 
     channel: str
     target: str
+    endpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """The people behind the routes of some tenants."""
+    """The people and endpoints behind the routes of some tenants."""
 
-    owners: dict[int, list[Route]]
-    operations: list[Route]
+    mail: dict[int, list[Route]]
+    endpoints: dict[int, list[Route]]
+    operations_mail: list[Route]
+    operations_slack: list[Route]
 
-    def of(self, tenant_id: int, *, is_urgent: bool) -> list[Route]:
-        """Owners always; operations where it is urgent, or where the tenant has no owner who would hear."""
-        owners = self.owners.get(tenant_id, [])
-        return sorted({*owners, *(self.operations if is_urgent or not owners else [])})
+    def of(self, alert: Alert, *, is_urgent: bool) -> list[Route]:
+        """All who are to hear of an alert: see the design's “Telling”."""
+        is_loud = alert.kind != Alert.Kind.THRESHOLD or alert.percent >= LOUD_PERCENT
+        mail = self.mail.get(alert.tenant_id, [])
+        routes = {*mail, *self._called(alert.tenant_id, is_loud=is_loud)}
+        if is_urgent or not mail:  # a tenant that nobody hears for is operations' business
+            routes |= {Route(INBOX, STAFF), *self.operations_mail}
+        if is_urgent or (is_loud and alert.kind != Alert.Kind.BILLED):
+            routes |= {*self.operations_slack}
+        return sorted(routes)
+
+    def mail_of(self, tenant_id: int) -> list[Route]:
+        """Who gets the tenant's mail; operations where nobody does."""
+        return self.mail.get(tenant_id) or self.operations_mail
+
+    def _called(self, tenant_id: int, *, is_loud: bool) -> list[Route]:
+        """Programs hear of everything, a Slack channel of what is loud."""
+        return [one for one in self.endpoints.get(tenant_id, []) if is_loud or one.channel == WEBHOOK]
 
 
-def receivers(tenant_ids: Iterable[int]) -> Receivers:
-    """Receivers for the alerts of these tenants, in two queries."""
-    owners = defaultdict(list)
-    rows = Membership.objects.filter(tenant__in=tenant_ids, role=Membership.Role.OWNER, user__is_active=True)
-    for tenant_id, email in rows.values_list("tenant_id", "user__email"):
-        owners[tenant_id].append(Route(EMAIL, email.lower()))
+def receivers(tenant_ids: Iterable[int], at: datetime) -> Receivers:
+    """Receivers for the alerts of these tenants; the number of queries does not grow with them."""
+    ids = list(tenant_ids)
+    mail, endpoints = defaultdict(list), defaultdict(list)
+    for tenant_id, email in mailed(ids).values_list("tenant_id", "user__email"):
+        mail[tenant_id].append(Route(EMAIL, email.lower()))
+    rows = Endpoint.objects.filter(tenant__in=ids).exclude(state=Endpoint.State.DISABLED)
+    for tenant_id, kind, label, pk in rows.values_list("tenant_id", "kind", "label", "pk"):
+        endpoints[tenant_id].append(Route(kind, label, pk))
     staff = User.objects.filter(is_staff=True, is_active=True).values_list("email", flat=True)
     mailboxes = settings.HEADROOM_OPS_EMAIL or staff
-    operations = [Route(INBOX, STAFF), *(Route(EMAIL, email.lower()) for email in mailboxes)]
-    return Receivers(dict(owners), operations)
+    operations = [Route(EMAIL, email.lower()) for email in mailboxes]
+    return Receivers(dict(mail), dict(endpoints), operations, _operations_slack(at))
+
+
+def mailed(tenant_ids: Iterable[int]) -> QuerySet[Membership]:
+    """The members who get their tenant's alerts by mail: owners, unless they chose otherwise."""
+    choices = MailChoice.objects.filter(tenant=OuterRef("tenant"), user=OuterRef("user"))
+    wants, refuses = Exists(choices.filter(is_wanted=True)), Exists(choices.filter(is_wanted=False))
+    rows = Membership.objects.filter(tenant__in=list(tenant_ids), user__is_active=True)
+    return rows.filter(Q(wants) | (Q(role=Membership.Role.OWNER) & ~Q(refuses)))
+
+
+def operations_endpoint(at: datetime) -> Endpoint | None:
+    """The row of operations' Slack channel, made where there is none yet; none where no address is set."""
+    if not settings.HEADROOM_OPS_SLACK_URL:
+        return None
+    made = {"label": "operations", "since": at, "created_at": at}
+    endpoint, _ = Endpoint.objects.get_or_create(tenant=None, kind=SLACK, defaults=made)
+    return endpoint
+
+
+def _operations_slack(at: datetime) -> list[Route]:
+    endpoint = operations_endpoint(at)
+    if endpoint is None or endpoint.is_disabled:
+        return []
+    return [Route(SLACK, endpoint.label, endpoint.pk)]

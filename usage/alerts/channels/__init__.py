@@ -5,5 +5,9 @@ from collections.abc import Callable
 from usage.alerts.channels.base import Channel
 from usage.alerts.channels.email import Email
 from usage.alerts.channels.inbox import Inbox
+from usage.alerts.channels.slack import Slack
+from usage.alerts.channels.webhook import Webhook
 
-CHANNELS: dict[str, Callable[[], Channel]] = {channel.name: channel for channel in (Email, Inbox)}
+CHANNELS: dict[str, Callable[[], Channel]] = {
+    channel.name: channel for channel in (Email, Inbox, Slack, Webhook)
+}

@@ -13,6 +13,8 @@ from django.template.loader import render_to_string
 
 from usage.alerts.channels.base import GiveUp, Retry, Unreachable
 from usage.alerts.messages import Message
+from usage.alerts.notes import Note
+from usage.alerts.unsubscribe import stop_url
 from usage.models import Delivery
 
 # Waits in one conversation, each as long as EMAIL_TIMEOUT at most: connect, greeting, EHLO, STARTTLS, its handshake,
@@ -31,7 +33,7 @@ class Email:
         self.deadline = timedelta(seconds=WAITS * (settings.EMAIL_TIMEOUT or TIMEOUT))
         self._connection = get_connection(timeout=settings.EMAIL_TIMEOUT or TIMEOUT)
 
-    def send(self, delivery: Delivery, message: Message) -> None:
+    def send(self, delivery: Delivery, message: Message | Note) -> None:
         mail = compose(delivery, message)
         mail.connection = self._connection
         try:
@@ -48,20 +50,25 @@ class Email:
             self._connection.close()
 
 
-def compose(delivery: Delivery, message: Message) -> EmailMultiAlternatives:
+def compose(delivery: Delivery, message: Message | Note) -> EmailMultiAlternatives:
     """The mail for one receiver: the same id each time it is sent, one thread per tenant, metric and period."""
-    host = urlsplit(settings.BASE_URL).hostname
+    host, stop = urlsplit(settings.BASE_URL).hostname, stop_url(delivery)
+    template = "note" if isinstance(message, Note) else "alert"
+    context = {"message": message, "stop_url": stop}
+    headers = {
+        "Message-ID": f"<{delivery.pk}@{host}>",
+        "References": f"<{message.thread}@{host}>",
+        "Auto-Submitted": "auto-generated",
+    }
+    if stop:  # RFC 8058: mail programs show a button for these
+        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     mail = EmailMultiAlternatives(
         subject=message.subject,
-        body=render_to_string("usage/mail/alert.txt", {"message": message}),
+        body=render_to_string(f"usage/mail/{template}.txt", context),
         to=[delivery.target],
-        headers={
-            "Message-ID": f"<{delivery.pk}@{host}>",
-            "References": f"<{message.thread}@{host}>",
-            "Auto-Submitted": "auto-generated",
-        },
+        headers=headers,
     )
-    mail.attach_alternative(render_to_string("usage/mail/alert.html", {"message": message}), "text/html")
+    mail.attach_alternative(render_to_string(f"usage/mail/{template}.html", context), "text/html")
     return mail
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from usage.alerts.channels.base import GiveUp
 from usage.alerts.messages import Message
+from usage.alerts.notes import Note
 from usage.models import Delivery, Notice
 
 LONGEST = Notice._meta.get_field("text").max_length
@@ -16,7 +18,9 @@ class Inbox:
     name = "inbox"
     deadline = timedelta(seconds=10)
 
-    def send(self, delivery: Delivery, message: Message) -> None:
+    def send(self, delivery: Delivery, message: Message | Note) -> None:
+        if isinstance(message, Note):
+            raise GiveUp("Only alerts come into the inbox.")
         Notice.objects.get_or_create(
             delivery=delivery,
             defaults={
