@@ -12,7 +12,7 @@ from tests.isolation.actors import World, undone
 from tests.isolation.addresses import Address, addresses
 from tests.isolation.asked import body_of, path_of, queries_of
 from tests.isolation.judging import cell, kept, shown
-from tests.isolation.table import ACTORS, KEYS_ONLY, METHODS, ROWS, MissingRow, expected
+from tests.isolation.table import ACTORS, EXEMPT, METHODS, ROWS, MissingRow, expected
 from usage.metering import Charge, record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
@@ -50,7 +50,7 @@ class TestAddress:
         path, body = path_of(address, world.ours), body_of(address, world.ours)
         for method, actor in product(UNSAFE, WITHOUT_KEY):
             got = cell(world.send(actor, method, path, body, token=False))
-            is_exempt = address.name in KEYS_ONLY
+            is_exempt = address.name in EXEMPT
             want = expected(address.name, method, actor, htmx=False) if is_exempt else "403"
             assert got == want, f"{method} {path} as {actor} without a token"
 
