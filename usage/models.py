@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Allowance, Metric, Plan
@@ -26,6 +27,10 @@ LOOSE: dict[str, Any] = {
     "related_name": "+",
     "db_index": False,
 }
+NOTE = """
+INSERT INTO usage_heartbeat AS t (name, at, detail) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET at = excluded.at, detail = excluded.detail WHERE t.at <= excluded.at
+"""
 
 class UsagePeriod(models.Model):
     """Units and refusals of one metric in one period and epoch; a total is the sum over epochs.
@@ -380,3 +385,23 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    def note(self, name: str, at: datetime, detail: dict[str, Any]) -> None:
+        """Write down that `name` ran at `at`, unless it has run since: two workers may finish out of order."""
+        with connection.cursor() as cursor:
+            cursor.execute(NOTE, [name, at, json.dumps(detail)])
+
+
+class Heartbeat(models.Model):
+    """What ran last: when, and what it says of that; one row for each chore, and for each process in an outage."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    at = models.DateTimeField()
+    detail = models.JSONField(default=dict)
+
+    objects = HeartbeatQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import api, mail, preferences, staff, tenant
+from usage.views import api, mail, ops, preferences, staff, tenant
 
 app_name = "usage"
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("staff/inbox/", staff.inbox, name="inbox"),
     path("staff/inbox/seen/", staff.seen, name="seen"),
     path("api/usage", api.api_usage, name="api_usage"),
+    path("healthz", ops.healthz, name="healthz"),
+    path("readyz", ops.readyz, name="readyz"),
     path("preferences/live/", preferences.live, name="live"),
     path("preferences/theme/", preferences.theme, name="theme"),
 ]

@@ -17,7 +17,9 @@ from tests.usage.counting import Clock, set_scripts_to_clock
 from tests.usage.days import Book, forget_days
 from tests.usage.mailserver import MailServer
 from tests.usage.scripting import Desk
-from usage.metering import catalogue, links
+from usage import heartbeats
+from usage.metering import catalogue, links, outage
+from usage.reports import delays
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,15 @@ def _fresh_catalogue() -> Iterator[None]:
     catalogue.forget()
     yield
     catalogue.forget()
+
+
+@pytest.fixture(autouse=True)
+def _no_outage() -> Iterator[None]:
+    """What one test's outage left behind must not delay the next one's counts."""
+    yield
+    outage.begin()
+    heartbeats.forget()
+    delays.forget()
 
 
 @pytest.fixture(params=[pytest.param("server", marks=pytest.mark.counting), "fakeredis"])

@@ -15,10 +15,10 @@ from billing.periods import period_at
 from tenants.models import Tenant, User
 from tests.usage.counted import use
 from tests.usage.pages import HTMX, address, seen, swapped, text
-from usage.metering import Charge, consume, counters, links
+from usage.metering import Charge, consume, counters, is_delayed, links
 from usage.metering.breaker import Breaker
-from usage.models import Standing
-from usage.reports import dashboard
+from usage.models import Heartbeat, Standing
+from usage.reports import dashboard, delays
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
 
@@ -89,3 +89,39 @@ def test_the_page_says_so_once_and_takes_it_back(
     back = browser.get(here, {"seen": seen(later)}, headers=HTMX)
     assert "delayed" in swapped(back)
     assert "Counts are delayed" not in text(back)
+
+
+@pytest.mark.parametrize("page", ["overview", "plan", "alerts"])
+def test_every_page_says_when_the_flush_is_late(
+    client_for: Callable[[User], Client], owner: User, tenant: Tenant, page: str
+) -> None:
+    browser, here, now = client_for(owner), address(tenant, page), timezone.now()
+    Heartbeat.objects.create(name="flush", at=now)
+    assert "Counts are delayed" not in text(browser.get(here))
+    Heartbeat.objects.update(at=now - timedelta(seconds=11))
+    delays.forget()
+    shown = text(browser.get(here))
+    assert "Counts are delayed" in shown
+    assert f"Last sure at {now - timedelta(seconds=11):%H:%M} UTC." in shown
+
+
+def test_staff_pages_take_it_back_at_a_poll(
+    client_for: Callable[[User], Client], staff: User, redis_db: object
+) -> None:
+    browser, here = client_for(staff), "/staff/tenants/"
+    Heartbeat.objects.create(name="flush", at=timezone.now() - timedelta(minutes=1))
+    late = browser.get(here)
+    assert "Counts are delayed" in text(late)
+    assert browser.get(here, {"seen": seen(late)}, headers=HTMX).status_code == 204
+    Heartbeat.objects.update(at=timezone.now())
+    delays.forget()
+    told = browser.get(here, {"seen": seen(late)}, headers=HTMX)
+    assert "delayed" in swapped(told)
+    assert "Counts are delayed" not in text(told)
+
+
+def test_what_is_held_is_delayed(tenant: Tenant, away: Away, breaker: Breaker) -> None:
+    with away():
+        assert not consume(tenant, Charge("api_calls"), at=timezone.now()).is_counted
+    breaker.answered()
+    assert is_delayed()

@@ -4,6 +4,7 @@ from usage.metering import Charge, consume, record, peek, measure
 """
 
 from usage.metering.counters import consume, is_delayed, measure, peek, record
+from usage.metering.outage import answers as redis_answers
 from usage.metering.types import (
     LABEL_BYTES,
     BurstTooSmall,
@@ -41,4 +42,5 @@ __all__ = [
     "measure",
     "peek",
     "record",
+    "redis_answers",
 ]

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from usage.heartbeats import beats
 from usage.metering import history, upkeep
 from usage.metering.accounts import ensure_months
 from usage.metering.flush import flush as flush_dirty
 from usage.metering.links import bulk, links
 
 
+@beats
 def flush(at: datetime) -> int:
     """Bring what Redis counted into PostgreSQL; returns how many tenants."""
     return flush_dirty(bulk(), at)
 
 
+@beats
 def take_over_changes(at: datetime) -> int:
     """Bring changed limits into Redis; returns how many changes."""
     return upkeep.take_over_changes(bulk(), at)
 
 
+@beats
 def begin_periods(at: datetime) -> int:
     """Judge tenants whose period has begun; returns how many."""
     return upkeep.begin_periods(at)
 
 
+@beats
 def open_ahead(at: datetime) -> int:
     """Open accounts of the next period ahead of midnight; returns how many."""
     with links().one() as link:
@@ -33,16 +38,19 @@ def open_ahead(at: datetime) -> int:
     return upkeep.open_ahead(bulk(), life, at)
 
 
+@beats
 def sweep_limits(at: datetime) -> int:
     """Write the limits of tenants used lately again; returns how many tenants."""
     return upkeep.sweep_limits(bulk(), at)
 
 
+@beats
 def make_partitions(at: datetime) -> int:
     """Make the hourly tables' partitions for this month and the next two; returns how many months."""
     return ensure_months(at)
 
 
+@beats
 def roll_up_days(at: datetime) -> int:
     """Add up closed days, and let hours go whose time is over; returns how many days of a tenant were added up."""
     return history.roll_up_days(at)

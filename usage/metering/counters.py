@@ -15,7 +15,7 @@ from usage.metering.charges import Packed, check_open, pack, pack_level, pack_lo
 from usage.metering.decisions import decide, look_at
 from usage.metering.held import Doubtful
 from usage.metering.links import Lost, Unanswered, links
-from usage.metering.outage import breaker, let_pass, recover
+from usage.metering.outage import breaker, held, let_pass, recover
 from usage.metering.types import Charge, Decision, Gauge, InvalidAmount
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ def peek(tenant: Tenant, at: datetime) -> tuple[Gauge, ...] | None:
 
 
 def is_delayed() -> bool:
-    """Whether Redis did not answer this process's last call, so that counts come late. True of `peek`'s None, too."""
-    return breaker.is_failing
+    """Whether Redis did not answer this process's last call, or something it let pass waits to be counted."""
+    return breaker.is_failing or bool(held)
 
 
 def _ask(

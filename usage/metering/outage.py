@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Sequence
 from datetime import datetime
 from multiprocessing import util
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 from redis.exceptions import RedisError
 
 from billing.models import Metric
 from billing.periods import period_at
 from tenants.models import Tenant
+from usage import heartbeats
 from usage.metering.attendant import Attendant
 from usage.metering.breaker import Breaker
 from usage.metering.charges import Packed
@@ -60,24 +62,43 @@ def let_pass(
 def replay() -> bool:
     """Count what is held, once each; False where Redis or PostgreSQL does not answer and it is to be tried again."""
     try:
-        if breaker.is_open and not _answers():
-            return False
-        breaker.answered()
-        while held:
-            if not _replay_one():
-                return False
-        return True
+        is_done = _replay_all()
+        _tell(is_done)
+        return is_done
     finally:
         connection.close()  # this thread may end now
 
 
-def _answers() -> bool:
+def answers() -> bool:
+    """Whether Redis takes a write within the deadline; asked beside the requests, it closes no breaker."""
     try:
         with links().one() as link:
             link.ask(*PROBE)
     except RedisError:
         return False
     return True
+
+
+def _replay_all() -> bool:
+    if breaker.is_open and not answers():
+        return False
+    breaker.answered()
+    while held:
+        if not _replay_one():
+            return False
+    return True
+
+
+def _tell(is_done: bool) -> None:
+    """Let the health page know what this process holds, for as long as it holds something or asks Redis nothing."""
+    name = f"{heartbeats.OUTAGE}{socket.gethostname()[:40]}:{os.getpid()}"
+    try:
+        if is_done:
+            heartbeats.end(name)
+        else:
+            heartbeats.beat(name, timezone.now(), {"held": len(held), "is_open": breaker.is_open})
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("What is held could not be told: %s", error)
 
 
 def _replay_one() -> bool:
@@ -141,7 +162,8 @@ def _countable(packed: Sequence[Packed]) -> list[Packed]:
 
 def hand_over() -> None:
     """At the end of the process: count what is held if that is possible yet, and say what is lost."""
-    attendant.finish(LAST)
+    if held:
+        attendant.finish(LAST)
     if held:
         logger.error("%d things that were let pass while Redis was away were never counted", len(held))
 

@@ -58,7 +58,7 @@ class Dashboard:
         """Differs whenever the polled parts of the page would look different, except for “counted to”."""
         told = self.verdict
         period = (told.look, told.title, told.reason, told.strip.now, told.strong)
-        return version_of(self.meters, period, self.tiles, self.plan.name, is_delayed=self.is_delayed)
+        return version_of(self.meters, period, self.tiles, self.plan.name, self.is_delayed)
 
 
 def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashboard:

@@ -117,7 +117,7 @@ class MetricReport:
     @property
     def version(self) -> str:
         """Differs whenever the polled figures would look different, except for “counted to”."""
-        return version_of([self.meter], self.causes, self.plan.name, is_delayed=self.is_delayed)
+        return version_of([self.meter], self.causes, self.plan.name, self.is_delayed)
 
 
 def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_money: bool) -> MetricReport:

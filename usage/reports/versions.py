@@ -11,7 +11,7 @@ from usage.reports.meters import Meter
 DELAYED = "-delayed"
 
 
-def version_of(meters: Sequence[Meter], *facts: Any, is_delayed: bool) -> str:
+def version_of(meters: Sequence[Meter], *facts: Any) -> str:
     """A short name of everything the meters show and of `facts`, whose `repr` must not hold the time."""
     shown = [
         (
@@ -28,10 +28,14 @@ def version_of(meters: Sequence[Meter], *facts: Any, is_delayed: bool) -> str:
         )
         for meter in meters
     ]
-    name = sha256(repr((shown, facts)).encode()).hexdigest()[:16]
-    return f"{name}{DELAYED}" if is_delayed else name
+    return sha256(repr((shown, facts)).encode()).hexdigest()[:16]
 
 
-def is_delay_news(seen: str, version: str) -> bool:
+def marked(version: str, *, is_delayed: bool) -> str:
+    """The version with whether its page says that counts are delayed."""
+    return f"{version}{DELAYED}" if is_delayed else version
+
+
+def is_delay_news(seen: str, *, is_delayed: bool) -> bool:
     """Whether counts are delayed now and were not in the version last seen, or the other way round."""
-    return seen.endswith(DELAYED) != version.endswith(DELAYED)
+    return seen.endswith(DELAYED) != is_delayed

@@ -13,7 +13,9 @@ from django.utils import timezone
 from usage.reports import dates
 from usage.reports import frame as frames
 from usage.reports import money as amounts
+from usage.reports.delays import delay
 from usage.reports.frame import Frame
+from usage.reports.versions import marked
 
 register = template.Library()
 
@@ -36,6 +38,18 @@ def live_switch(context: Context) -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("partials/delayed.html")
+def delay_note() -> dict[str, Any]:
+    """The banner that says when counts are delayed, empty while they are not."""
+    return {"delay": delay(timezone.now())}
+
+
+@register.simple_tag
+def marked_version(version: str) -> str:
+    """The version of a page for its next poll: with whether the page says that counts are delayed."""
+    return marked(version, is_delayed=delay(timezone.now()) is not None)
+
+
 @register.filter
 def money(amount: Decimal) -> str:
     return amounts.money(amount)
@@ -51,6 +65,12 @@ def iso(at: datetime) -> str:
 def clock(at: datetime) -> str:
     """“14:02:10 UTC”."""
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+
+
+@register.filter
+def minute(at: datetime) -> str:
+    """“14:02 UTC”."""
+    return f"{at.astimezone(UTC):%H:%M} UTC"
 
 
 @register.filter
