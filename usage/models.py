@@ -32,6 +32,7 @@ INSERT INTO usage_heartbeat AS t (name, at, detail) VALUES (%s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, detail = excluded.detail WHERE t.at <= excluded.at
 """
 
+
 class UsagePeriod(models.Model):
     """Units and refusals of one metric in one period and epoch; a total is the sum over epochs.
 
