@@ -16,7 +16,7 @@ from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce,
 from billing.admin.tenants import TenantAdmin as BilledTenantAdmin
 from tenants.models import Tenant
 from usage.alerts.resend import resend
-from usage.models import Alert, Delivery, Notice, Standing, Threshold
+from usage.models import Alert, AlertChoice, Delivery, Notice, Standing, Threshold
 from usage.reports.over import over_limit
 
 confirmation.consequences = over_limit
@@ -42,6 +42,15 @@ class ThresholdInline(ChosenOnce[Threshold, Tenant], admin.TabularInline[Thresho
         return super().get_queryset(request).select_related("tenant", "metric")
 
 
+class AlertChoiceInline(admin.StackedInline[AlertChoice, Tenant]):
+    """What is not to be told of the tenant; operations pause its alerts here."""
+
+    model = AlertChoice
+    fields = ("tells_refusals", "tells_billing", "paused_until", "pause_reason")
+    extra = 0
+    max_num = 1
+
+
 admin.site.unregister(Tenant)
 
 
@@ -50,7 +59,7 @@ class TenantAdmin(BilledTenantAdmin):
     """The tenant with what it may use and when it wants to hear of it."""
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return [*super().get_inlines(request, obj), ThresholdInline]
+        return [*super().get_inlines(request, obj), ThresholdInline, AlertChoiceInline]
 
 
 class DeliveryInline(admin.TabularInline[Delivery, Alert]):

@@ -17,7 +17,7 @@ class Endpoint(models.Model):
 
     `url` and secrets are sealed: see `usage.alerts.vault`. The address of operations' own stands in the settings.
     `taken_until` is the lease of who sends to it: one message at a time, so that a slow one costs others nothing.
-    `is_slow`: it took its last message, but took its time. `rests_until` is when it is tried again after it could not be reached.
+    `is_slow`: it took its last message, but took its time. `rests_until` is when it is tried again after a failure.
     """
 
     class Kind(models.TextChoices):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import api, mail, ops, preferences, staff, tenant
+from usage.views import alerts, api, deliveries, mail, ops, preferences, staff, tenant
 
 app_name = "usage"
 urlpatterns = [
@@ -11,9 +11,18 @@ urlpatterns = [
     path("t/<slug:slug>/metrics/<slug:code>/", tenant.metric, name="metric"),
     path("t/<slug:slug>/plan/", tenant.plan, name="plan"),
     path("t/<slug:slug>/plan/ask/", tenant.ask_plan, name="ask_plan"),
-    path("t/<slug:slug>/alerts/", tenant.alerts, name="alerts"),
+    path("t/<slug:slug>/alerts/", alerts.alerts, name="alerts"),
+    path("t/<slug:slug>/alerts/thresholds/", alerts.set_thresholds, name="set_thresholds"),
+    path("t/<slug:slug>/alerts/people/", alerts.set_people, name="set_people"),
+    path("t/<slug:slug>/alerts/channels/", alerts.add_channel, name="add_channel"),
+    path("t/<slug:slug>/alerts/channels/<int:pk>/", alerts.change_channel, name="change_channel"),
+    path("t/<slug:slug>/alerts/test/", alerts.test_mail, name="test_mail"),
+    path("t/<slug:slug>/alerts/resend/", alerts.resend_alerts, name="resend_alerts"),
     path("alerts/mail/<str:token>/", mail.stop_mail, name="stop_mail"),
     path("staff/tenants/", staff.tenants, name="tenants"),
+    path("staff/deliveries/", deliveries.deliveries, name="deliveries"),
+    path("staff/deliveries/resend/", deliveries.resend_deliveries, name="resend_deliveries"),
+    path("staff/deliveries/test/", deliveries.test_operations, name="test_operations"),
     path("staff/inbox/", staff.inbox, name="inbox"),
     path("staff/inbox/seen/", staff.seen, name="seen"),
     path("api/usage", api.api_usage, name="api_usage"),

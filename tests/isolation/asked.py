@@ -36,6 +36,7 @@ def path_of(address: Address, side: Side) -> str:
         "uidb64": urlsafe_base64_encode(force_bytes(owner.pk)),
         "token": default_token_generator.make_token(owner),
         "id": str(owner.pk),
+        "pk": str(side.tenant.endpoints.values_list("pk", flat=True).first()),
         "app_label": "billing",
         "content_type_id": "1",
         "object_id": "1",
@@ -54,10 +55,16 @@ def path_of(address: Address, side: Side) -> str:
 def body_of(address: Address, side: Side) -> Body:
     """What an unsafe request there carries, so that it would succeed for who may send it."""
     notice = Notice.objects.filter(tenant=side.tenant).latest("pk")
-    forms = {
+    forms: dict[str, dict[str, object]] = {
         "tenants:sign_in": {"username": side.people["owner"].email, "password": "a guess"},
         "tenants:reset": {"email": side.people["owner"].email},
         "usage:ask_plan": {"plan": "starter"},
+        "usage:set_thresholds": {"at:": ["80", "95"], "tells_refusals": "on"},
+        "usage:set_people": {"members": [str(one.pk) for one in side.tenant.memberships.all()[:1]]},
+        "usage:add_channel": {"kind": "webhook", "url": "https://hooks.example/new"},
+        "usage:change_channel": {"do": "test"},
+        "usage:resend_alerts": {"all": "on"},
+        "usage:resend_deliveries": {"all": "on"},
         "usage:seen": {"notice": str(notice.pk)},
         "usage:live": {"live": "off", "next": f"/t/{side.tenant.slug}/"},
         "usage:theme": {"theme": "dark", "next": f"/t/{side.tenant.slug}/"},
@@ -68,7 +75,7 @@ def body_of(address: Address, side: Side) -> Body:
         return Body(json.dumps({"user": "ann"}), "application/json")
     if address.name == "demo:file":
         return Body("four", "application/octet-stream")
-    return Body(urlencode(forms.get(address.name, {})))
+    return Body(urlencode(forms.get(address.name, {}), doseq=True))
 
 
 def queries_of(address: Address, side: Side) -> list[str]:
@@ -79,6 +86,8 @@ def queries_of(address: Address, side: Side) -> list[str]:
         "usage:overview": ["seen=0"],
         "usage:metric": ["seen=0", "range=30d"],
         "usage:tenants": ["seen=0", f"q={side.tenant.slug}"],
+        "usage:alerts": ["status=failed", "channel=webhook"],
+        "usage:deliveries": ["status=failed", "channel=email"],
         "usage:inbox": [urlencode({"after": after})],
         "admin:autocomplete": [urlencode({**AUTOCOMPLETE, "term": side.tenant.slug})],
     }

@@ -13,6 +13,7 @@ from tenants.keys import create_key
 from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO
 from tests.usage.counted import refuse, use
+from usage.alerts.setup import add_endpoint
 from usage.metering.standings import restand
 from usage.models import Threshold
 from usage.wishes import ask_for_plan
@@ -57,6 +58,8 @@ def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
         tenant=tenant, metric=metric, units=1, reason=f"{word} asked", author=author, starts=at
     )
     Threshold.objects.create(tenant=tenant, percents=[80, 95])
+    url = f"https://{word}.example/{word}"
+    add_endpoint(tenant, kind="webhook", url=url, name="", person=author, at=at)
 
 
 def _history(tenant: Tenant, word: str, used: int, asker: User, at: datetime) -> None:

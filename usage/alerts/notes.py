@@ -39,7 +39,7 @@ def words_of(delivery: Delivery) -> Message | Note:
 def _test(delivery: Delivery) -> Note:
     whose = _whose(delivery)
     return Note(
-        tenant=delivery.tenant,
+        tenant=_tenant(delivery),
         at=delivery.created_at,
         type="headroom.test",
         subject=f"Test of the alerts of {whose}",
@@ -57,7 +57,7 @@ def _disabled(delivery: Delivery) -> Note:
     what = str(endpoint) if endpoint else "a channel that was removed since"
     why = endpoint.reason if endpoint else ""
     return Note(
-        tenant=delivery.tenant,
+        tenant=_tenant(delivery),
         at=delivery.created_at,
         type="headroom.channel_disabled",
         subject=f"A channel for alerts of {whose} was disabled",
@@ -70,12 +70,18 @@ def _disabled(delivery: Delivery) -> Note:
     )
 
 
+def _tenant(delivery: Delivery) -> Tenant | None:
+    """Whose channel it is about; operations are told of a tenant's where nobody else hears."""
+    return delivery.tenant or (delivery.endpoint.tenant if delivery.endpoint else None)
+
+
 def _whose(delivery: Delivery) -> str:
     """On one line, whatever was typed."""
-    return " ".join(delivery.tenant.name.split()) if delivery.tenant else "operations"
+    tenant = _tenant(delivery)
+    return " ".join(tenant.name.split()) if tenant else "operations"
 
 
 def _page(delivery: Delivery) -> str:
-    slug = delivery.tenant and delivery.tenant.slug
-    path = reverse("usage:alerts", args=[slug]) if slug else reverse("admin:usage_delivery_changelist")
+    tenant = _tenant(delivery)
+    path = reverse("usage:alerts", args=[tenant.slug]) if tenant else reverse("usage:deliveries")
     return f"{settings.BASE_URL}{path}"

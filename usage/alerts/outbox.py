@@ -39,7 +39,7 @@ def put(news: Sequence[tuple[Alert, bool]], at: datetime) -> int:
     known = receivers({alert.tenant_id for alert, _ in news}, at)
     rows = [
         Delivery(
-            tenant_id=alert.tenant_id,
+            tenant_id=None if route.is_operations else alert.tenant_id,
             alert=alert,
             endpoint_id=route.endpoint or None,
             channel=route.channel,

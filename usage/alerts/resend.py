@@ -1,4 +1,4 @@
-"""Tries again what was given up, when somebody has mended what was in its way."""
+"""Tries again what failed, when somebody has mended what was in its way."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
+from usage.alerts.lanes import CALLS
 from usage.alerts.outbox import ring
-from usage.models import Delivery
+from usage.models import Delivery, Endpoint
 
 
 @transaction.atomic
 def resend(deliveries: QuerySet[Delivery], at: datetime) -> int:
-    """Queue those of `deliveries` that were given up once more, from their first attempt; returns how many.
+    """Try those of `deliveries` again now: what was given up from its first attempt, what waits ahead of its time.
 
-    They keep their ids, so that a receiver who had one after all knows it again.
+    They keep their ids, so that a receiver who had one after all knows it again. Returns how many.
     """
-    given_up = Delivery.objects.filter(pk__in=deliveries.values("pk"), status=Delivery.Status.DEAD)
-    channels = set(given_up.values_list("channel", flat=True))
-    count = given_up.update(status=Delivery.Status.WAITING, attempts=0, due_at=at, ended_at=None, error="")
+    rows = Delivery.objects.filter(pk__in=deliveries.values("pk"))
+    dead = rows.filter(status=Delivery.Status.DEAD).exclude(channel__in=CALLS, endpoint=None)
+    # Whose endpoint is taken may be on its way this moment.
+    waiting = rows.filter(status=Delivery.Status.WAITING, attempts__gt=0, endpoint__taken_until=None)
+    waiting = waiting.exclude(endpoint=None)
+    chosen = dict(dead.values_list("pk", "channel")) | dict(waiting.values_list("pk", "channel"))
+    channels = set(chosen.values())
+    Endpoint.objects.filter(deliveries__in=list(chosen), taken_until=None).update(rests_until=None)
+    waiting.update(due_at=at)
+    dead.update(status=Delivery.Status.WAITING, attempts=0, due_at=at, ended_at=None, error="")
     transaction.on_commit(lambda: ring(channels))
-    return count
+    return len(chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
@@ -22,11 +22,15 @@ LOUD_PERCENT = 95  # from here on Slack is told, too
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """One receiver: a channel, and an address that means something to it; an endpoint's id where it is one."""
+    """One receiver: a channel, and an address that means something to it; an endpoint's id where it is one.
+
+    Of what is told to operations the tenant's log says nothing.
+    """
 
     channel: str
     target: str
     endpoint: int = 0
+    is_operations: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Receivers:
         mail = self.mail.get(alert.tenant_id, [])
         routes = {*mail, *self._called(alert.tenant_id, is_loud=is_loud)}
         if is_urgent or not mail:  # a tenant that nobody hears for is operations' business
-            routes |= {Route(INBOX, STAFF), *self.operations_mail}
+            routes |= {Route(INBOX, STAFF, is_operations=True), *self.operations_mail}
         if is_urgent or (is_loud and alert.kind != Alert.Kind.BILLED):
             routes |= {*self.operations_slack}
         return sorted(routes)
@@ -69,7 +73,7 @@ def receivers(tenant_ids: Iterable[int], at: datetime) -> Receivers:
         endpoints[tenant_id].append(Route(kind, label, pk))
     staff = User.objects.filter(is_staff=True, is_active=True).values_list("email", flat=True)
     mailboxes = settings.HEADROOM_OPS_EMAIL or staff
-    operations = [Route(EMAIL, email.lower()) for email in mailboxes]
+    operations = [Route(EMAIL, email.lower(), is_operations=True) for email in mailboxes]
     return Receivers(dict(mail), dict(endpoints), operations, _operations_slack(at))
 
 
@@ -94,4 +98,4 @@ def _operations_slack(at: datetime) -> list[Route]:
     endpoint = operations_endpoint(at)
     if endpoint is None or endpoint.is_disabled:
         return []
-    return [Route(SLACK, endpoint.label, endpoint.pk)]
+    return [Route(SLACK, endpoint.label, endpoint.pk, is_operations=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -11,7 +11,8 @@ from django.db import transaction
 from billing.entitlements import Entitlements
 from tenants.models import Tenant
 from usage.alerts import memory, outbox
-from usage.alerts.crossings import Case, crossings
+from usage.alerts.choices import choices_of, is_told
+from usage.alerts.crossings import Case, Crossing, crossings
 from usage.alerts.memory import Cases, Subject
 
 DEFAULT_PERCENTS = (80, 90, 95, 100)
@@ -43,8 +44,23 @@ def judge(readings: Sequence[Reading], at: datetime) -> int:
     memory.remember(cases)
     if not crossed:
         return 0
+    crossed = _as_chosen(crossed, at)
     plans = {one.tenant.pk: one.entitlements.plan for one in readings}
     return outbox.put(memory.record(crossed, cases, plans, at), at)
+
+
+def _as_chosen(crossed: list[tuple[Subject, Crossing]], at: datetime) -> list[tuple[Subject, Crossing]]:
+    """What a tenant does not want to hear, or operations have silenced, is recorded only."""
+    choices = choices_of({subject.tenant_id for subject, _ in crossed})
+    return [
+        (
+            subject,
+            one
+            if is_told(choices.get(subject.tenant_id), one.line.kind, at)
+            else replace(one, is_sent=False),
+        )
+        for subject, one in crossed
+    ]
 
 
 def _cases(readings: Sequence[Reading]) -> Cases:

@@ -55,7 +55,7 @@ def gone(delivery: Delivery, at: datetime, reason: str) -> bool:
     Delivery.objects.bulk_create(
         Delivery(
             kind=Delivery.Kind.DISABLED,
-            tenant_id=delivery.tenant_id,
+            tenant_id=None if route.is_operations else delivery.tenant_id,
             endpoint_id=delivery.endpoint_id,
             channel=route.channel,
             target=route.target,

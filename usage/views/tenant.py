@@ -1,4 +1,4 @@
-"""The pages of a tenant's own people: overview, metrics, plan, alerts."""
+"""The pages of a tenant's own people: overview, metrics, plan."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from tenants.access import tenant_page
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.requests import TenantRequest
 from usage.reports import dashboard
-from usage.reports.alerts import recent_alerts
 from usage.reports.metric import NoSuchMetric, metric_report
 from usage.reports.plans import plan_report, who_decides
 from usage.reports.windows import WINDOWS
 from usage.views.polling import answer_poll
 from usage.wishes import ask_for_plan
-
-LISTED_ALERTS = 100
 
 
 @require_safe
@@ -92,16 +89,6 @@ def ask_plan(request: TenantRequest, slug: str) -> HttpResponse:
         return redirect("usage:plan", slug=slug)
     report = plan_report(here(request), at, with_money=request.sees_money)
     return render(request, "usage/plan.html#plans", {"report": report, **_who_asks(request)})
-
-
-@require_safe
-@tenant_page()
-def alerts(request: TenantRequest, slug: str) -> HttpResponse:
-    """What the tenant was told, newest first."""
-    at = timezone.now()
-    return render(
-        request, "usage/alerts.html", {"alerts": recent_alerts(here(request), at, most=LISTED_ALERTS)}
-    )
 
 
 def here(request: TenantRequest) -> Tenant:
