@@ -112,6 +112,12 @@ class TestOpen:
         assert desk.open(*ALL, before="1") == 1
         assert desk.consume(CALL, Line("l", "storage", 5)).used == [1, 35]
 
+    def test_members_that_came_to_the_set_are_counted_by_every_opener(self, desk: Desk) -> None:
+        desk.open(Books("users", "d"))
+        desk.server.sadd(desk.members("users"), "ada", "bob")
+        desk.open(Books("users", "d"), before="1")
+        assert desk.hash(desk.account)["u:users"] == "2"
+
     def test_metric_that_came_later_joins_an_open_account(self, desk: Desk) -> None:
         desk.open(Books("calls", limit=9))
         desk.consume(CALL)
@@ -227,6 +233,12 @@ class TestRaise:
         before = desk.everything()
         assert desk.raise_(Books("calls", others=9), Books("storage", "l", others=9), epoch=1) == 0
         assert desk.everything() == before
+
+    def test_members_count_whatever_the_epoch(self, desk: Desk) -> None:
+        desk.open(Books("users", "d"), epoch=2)
+        desk.server.sadd(desk.members("users"), "ada")
+        assert desk.raise_(Books("users", "d"), epoch=1) == 1
+        assert desk.hash(desk.account)["u:users"] == "1"
 
     def test_never_creates_a_metric(self, desk: Desk) -> None:
         desk.open(Books("calls"))

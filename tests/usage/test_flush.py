@@ -19,6 +19,7 @@ from tests.usage.counting import (
     in_hours,
     keep,
     kept,
+    live,
     members,
     refused,
     settle,
@@ -101,6 +102,18 @@ class TestFlush:
         consume(tenant, calls(), at=clock.now)
         flush(clock.now + timedelta(seconds=30))
         assert abs(Standing.objects.get().last_used - clock.now) < timedelta(milliseconds=1)  # type: ignore[operator]
+
+    def test_two_hours_of_a_period_at_once_change_nothing_in_redis(
+        self, tenant: Tenant, clock: Clock
+    ) -> None:
+        consume(tenant, calls(3), Charge("storage", 5), Charge("users", member="ada"), at=clock.now)
+        clock.tick(hours=1)
+        consume(tenant, calls(4), at=clock.now)
+        flush(clock.now)
+        assert [live(tenant, code, clock.now) for code in ("api_calls", "storage", "users")] == [7, 5, 1]
+        consume(tenant, calls(1), at=clock.now)
+        flush(clock.now)
+        assert kept(tenant, "api_calls") == live(tenant, "api_calls", clock.now) == 8
 
     def test_hours_of_both_sides_of_midnight_go_to_their_periods(self, tenant: Tenant, clock: Clock) -> None:
         clock.move_to(datetime.fromisoformat("2026-11-30T23:59:59Z"))

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from billing.models import Metric
 from tenants.models import Tenant
-from tests.usage.counting import NOON, Clock, collect, flush, keep, kept, live
+from tests.usage.counting import NOON, Clock, collect, flush, keep, kept, live, settle
 from usage.metering import Charge, consume, keys, ledger, links
 from usage.metering import flush as flushing
 from usage.metering.accounts import look
@@ -41,6 +41,21 @@ class TestRaising:
         assert [kept(tenant, code) for code in ("api_calls", "storage", "users")] == [406, 73, 2]
         assert consume(tenant, calls(595), at=clock.now).refused
         assert consume(tenant, calls(594), at=clock.now).allowed
+
+    def test_count_of_members_is_never_behind_their_set(
+        self, tenant: Tenant, clock: Clock, redis_db: redis.Redis
+    ) -> None:
+        """Members that came late to the set without being counted would let others pass the limit."""
+        consume(tenant, Charge("users", member="ada"), Charge("users", member="cy"), at=clock.now)
+        late = collect(tenant)
+        redis_db.flushdb()
+        clock.tick(seconds=1)
+        consume(tenant, Charge("users", member="bob"), at=clock.now)
+        flush(clock.now)
+        keep(late)
+        settle(late)
+        assert live(tenant, "users", clock.now) == 3
+        assert consume(tenant, Charge("users", member="dan"), at=clock.now).refused
 
     def test_redis_that_lost_counts_of_the_same_epoch_is_raised(
         self, tenant: Tenant, clock: Clock, redis_db: redis.Redis

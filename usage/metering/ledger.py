@@ -154,7 +154,7 @@ def keep(counts: Counts) -> None:
 
 def totals(wanted: Iterable[tuple[int, date]]) -> Totals:
     """Totals by (tenant id, metric id) for each tenant in the period named with it."""
-    pairs = list(wanted)
+    pairs = sorted(set(wanted))  # one named twice would count twice
     ids, periods = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     parts: dict[tuple[int, int], list[Part]] = {}
     with connection.cursor() as cursor:

@@ -31,6 +31,7 @@ from usage.metering.scripts import Script
 # After these Redis has certainly not executed the command.
 NOT_EXECUTED = (BusyLoadingError, ClusterError, MasterDownError, NoScriptError, ReadOnlyError, TryAgainError)
 LIFE_SECONDS = 1.0
+MOST = 1_000_000  # connections a process makes in its life
 
 
 class Unanswered(RedisError):
@@ -184,7 +185,10 @@ class Links:
 
 def client(**options: Any) -> redis.Redis:
     """An ordinary client for pipelines of commands that may be repeated; redis-py's own retries are off."""
-    return redis.Redis.from_url(settings.HEADROOM_REDIS_URL, retry=Retry(NoBackoff(), 0), **options)
+    # redis-py's pool makes a hundred connections in all; how many threads ask at once is for the web server to say.
+    return redis.Redis.from_url(
+        settings.HEADROOM_REDIS_URL, retry=Retry(NoBackoff(), 0), max_connections=MOST, **options
+    )
 
 
 @cache

@@ -44,12 +44,13 @@ for i = FIRST, #ARGV, WIDTH do
     if redis.call('HSETNX', KEYS[1], 'o:' .. metric, others) == 1 then
       redis.call('HSET', KEYS[1], 'a:' .. metric, own, 'r:' .. metric, ARGV[i + 4])
     end
+  elseif kind == 'd' then
+    -- Always: the set has been filled already, and the count must not fall behind it.
+    redis.call('HSET', KEYS[2], 'o:' .. metric, others, 'u:' .. metric, redis.call('SCARD', KEYS[5 + sets]))
+    sets = sets + 1
   elseif redis.call('HSETNX', KEYS[2], 'o:' .. metric, others) == 1 then
-    local used = string.format('%.0f', tonumber(others) + tonumber(own))
-    if kind == 'd' then used = redis.call('SCARD', KEYS[5 + sets]) end
-    redis.call('HSET', KEYS[2], 'u:' .. metric, used)
+    redis.call('HSET', KEYS[2], 'u:' .. metric, string.format('%.0f', tonumber(others) + tonumber(own)))
   end
-  if kind == 'd' then sets = sets + 1 end
   redis.call('HSETNX', KEYS[2], 'x:' .. metric, ARGV[i + 5])
   redis.call('HSETNX', KEYS[2], 'g:' .. metric, 0)
   if newer or redis.call('HEXISTS', KEYS[2], 's:' .. metric) == 0 then

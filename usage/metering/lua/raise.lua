@@ -2,7 +2,7 @@
 --
 -- KEYS   1 tenant, 2 account, then the member set of each distinct metric, in order
 -- ARGV   1 epoch, then five for each metric: metric, kind (s, l, d), others, own, own removed (as in open.lua)
--- Reply  how many metrics were corrected; 0 also where tenant and account live in another epoch
+-- Reply  how many metrics were corrected; of sums and levels none where tenant and account live in another epoch
 local epoch, raised, sets = ARGV[1], 0, 0
 local tenant = redis.call('HGET', KEYS[1], 'epoch')
 local account = redis.call('HGET', KEYS[2], 'epoch')
@@ -39,7 +39,8 @@ for i = 2, #ARGV, 5 do
     end
   elseif kind == 'd' then
     sets = sets + 1
-    if account == epoch then correct(KEYS[2], {'u:' .. metric}, {tostring(redis.call('SCARD', KEYS[2 + sets]))}) end
+    -- Of any epoch: the set has been filled already, and the count must not fall behind it.
+    correct(KEYS[2], {'u:' .. metric}, {tostring(redis.call('SCARD', KEYS[2 + sets]))})
   end
 end
 return raised
