@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,24 @@ def refused(tenant: Tenant, code: str) -> int:
     """How many charges PostgreSQL says were refused."""
     rows = UsagePeriod.objects.filter(tenant=tenant, metric__code=code)
     return int(rows.aggregate(all=Sum("refused"))["all"] or 0)
+
+
+def used_by_metric(tenant: Tenant) -> Counter[str]:
+    """What PostgreSQL says is used of each metric over all periods; levels are elsewhere."""
+    return _sums(UsagePeriod.objects.filter(tenant=tenant), "used")
+
+
+def refused_by_metric(tenant: Tenant) -> Counter[str]:
+    return _sums(UsagePeriod.objects.filter(tenant=tenant), "refused")
+
+
+def hours_by_metric(tenant: Tenant) -> Counter[str]:
+    """Units over all hours."""
+    return _sums(UsageHour.objects.filter(tenant=tenant), "quantity")
+
+
+def _sums(rows: Any, column: str) -> Counter[str]:
+    return Counter(dict(rows.values_list("metric__code").annotate(all=Sum(column))))
 
 
 def by_label(tenant: Tenant, code: str, **where: Any) -> dict[str, int]:
