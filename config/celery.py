@@ -34,4 +34,5 @@ app.conf.beat_schedule = {
     "sweep limits": _every(300, "sweep_limits"),
     "make partitions": _every(6 * 3600, "make_partitions"),
     "roll up days": _every(600, "roll_up_days"),
+    "reconcile": _every(600, "reconcile"),
 }

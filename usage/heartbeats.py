@@ -11,6 +11,7 @@ from typing import Any
 from usage.models import Heartbeat
 
 FLUSH = "flush"
+RECONCILE = "reconcile"
 OUTAGE = "outage "  # and the process: see usage.metering.outage
 PAUSE = 0.9  # seconds in which a process writes the same sign of life once
 

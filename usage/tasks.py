@@ -45,3 +45,8 @@ def make_partitions() -> None:
 @shared_task
 def roll_up_days() -> None:
     chores.roll_up_days(timezone.now())
+
+
+@shared_task
+def reconcile() -> None:
+    chores.reconcile(timezone.now())

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from usage.heartbeats import beats
 from usage.metering import history, upkeep
+from usage.metering import reconcile as reconciling
 from usage.metering.accounts import ensure_months
 from usage.metering.flush import flush as flush_dirty
 from usage.metering.links import bulk, links
@@ -56,6 +57,11 @@ def roll_up_days(at: datetime) -> int:
     return history.roll_up_days(at)
 
 
+def reconcile(at: datetime) -> int:
+    """Make Redis, totals and hours agree again; returns how many differences were found. Says itself that it ran."""
+    return reconciling.reconcile(bulk(), at)
+
+
 CHORES: Mapping[str, Callable[[datetime], int]] = {
     chore.__name__: chore
     for chore in (
@@ -66,5 +72,6 @@ CHORES: Mapping[str, Callable[[datetime], int]] = {
         sweep_limits,
         make_partitions,
         roll_up_days,
+        reconcile,
     )
 }
