@@ -1,0 +1,15 @@
+"""All addresses of Headroom, and a page of the application around it that a person's browser spends calls on."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from config.urls import urlpatterns as headroom
+from usage.quotas import quota
+
+
+@quota("api_calls")
+def report(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<!DOCTYPE html><title>Report</title><link rel=icon href=data:,><h1>Report</h1>")
+
+
+urlpatterns = [*headroom, path("product/report/", report)]

@@ -1,0 +1,86 @@
+"""The tenants whose pages are looked at, each for one purpose, so that no test changes what another one sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.hashers import make_password
+
+from billing.models import Plan
+from billing.subscriptions import subscribe
+from tenants.keys import create_key
+from tenants.models import Membership, Tenant, User
+from tests.conftest import LONG_AGO, PASSWORD
+from tests.usage.counted import move, refuse, see, use
+from usage.metering.standings import restand
+
+STAFF = "sam@ops.example"
+MB = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tenant with an owner and a viewer, and the secret of its key."""
+
+    tenant: Tenant
+    key: str
+
+    @property
+    def home(self) -> str:
+        return f"/t/{self.tenant.slug}/"
+
+    @property
+    def owner(self) -> str:
+        return f"owner@{self.tenant.slug}.example"
+
+    @property
+    def viewer(self) -> str:
+        return f"viewer@{self.tenant.slug}.example"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`harbor` is free and idle, `quarry` free and full, `meadow` in billed overage, `ferry` alone on its plan."""
+
+    harbor: Place
+    quarry: Place
+    meadow: Place
+    ferry: Place
+
+
+def make_world(at: datetime) -> World:
+    """All of it, with counts in the ledger as a flush leaves them."""
+    secret = make_password(PASSWORD)
+    User.objects.create(email=STAFF, password=secret, first_name="Sam", is_staff=True, is_superuser=True)
+    world = World(
+        harbor=_place("harbor", "free", secret, at),
+        quarry=_place("quarry", "free", secret, at),
+        meadow=_place("meadow", "pro", secret, at),
+        ferry=_place("ferry", "starter", secret, at),
+    )
+    use(world.quarry.tenant, "api_calls", 1_000, at=at)
+    _busy(world.meadow.tenant, at)
+    restand({place.tenant.pk: at for place in (world.quarry, world.meadow)}, at)
+    return world
+
+
+def _place(slug: str, plan: str, secret: str, at: datetime) -> Place:
+    tenant = Tenant.objects.create(slug=slug, name=f"{slug.title()} Books", created_at=LONG_AGO)
+    subscribe(tenant, Plan.objects.get(slug=plan), at=LONG_AGO, actor=None, reason="signed up")
+    for role in (Membership.Role.OWNER, Membership.Role.VIEWER):
+        user = User.objects.create(
+            email=f"{role}@{slug}.example", password=secret, first_name=role.title(), last_name=slug.title()
+        )
+        Membership.objects.create(tenant=tenant, user=user, role=role)
+    return Place(tenant, create_key(tenant, name="job", at=at).secret)
+
+
+def _busy(tenant: Tenant, at: datetime) -> None:
+    """Weeks of use of every metric, past what the plan pro includes of calls."""
+    for days in range(20):
+        use(tenant, "api_calls", 25_100 + 400 * days, at=at - timedelta(days=days), label="GET /books")
+    use(tenant, "api_calls", 90_000, at=at, label="POST /orders/<int:number>")
+    refuse(tenant, "api_calls", 3, at=at)
+    move(tenant, added=41_000 * MB, closing=41_000 * MB, at=at - timedelta(days=2))
+    see(tenant, *(f"reader-{number}" for number in range(31)), at=at)
