@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
@@ -63,9 +62,8 @@ def priced(page: Page, home: str) -> list[str]:
 class TestPages:
     """`windows` fails where one asks another host, a script has an error, or the policy forbids something."""
 
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_of_a_tenant(self, site: Site, windows: Windows, scheme: str) -> None:
-        page = windows.of(site.world.meadow.owner, color_scheme=scheme)
+    def test_of_a_tenant(self, site: Site, windows: Windows) -> None:
+        page = windows.of(site.world.meadow.owner)
         for part in TENANT:
             visit(page, f"{site.world.meadow.home}{part}")
 
