@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import alerts, api, deliveries, mail, ops, preferences, staff, tenant
+from usage.views import alerts, api, deliveries, mail, ops, preferences, staff, tenant, why
 
 app_name = "usage"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("t/<slug:slug>/alerts/test/", alerts.test_mail, name="test_mail"),
     path("t/<slug:slug>/alerts/resend/", alerts.resend_alerts, name="resend_alerts"),
     path("alerts/mail/<str:token>/", mail.stop_mail, name="stop_mail"),
+    path("t/<slug:slug>/why/", why.why, name="why"),
     path("staff/tenants/", staff.tenants, name="tenants"),
     path("staff/deliveries/", deliveries.deliveries, name="deliveries"),
     path("staff/deliveries/resend/", deliveries.resend_deliveries, name="resend_deliveries"),

@@ -31,6 +31,7 @@ tenants:admin_sign_in   *              in         404     404    404    404    i
 admin:login             *              in         404     404    404    404    in     in     in   in         in
 usage:overview          GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:metrics           GET,HEAD       in         302     302    302    404    302    302    in   in         in
+usage:why               GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:metric            GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:plan              GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:ask_plan          POST           in         403     302    302    404    403    403    in   in         in

@@ -5,6 +5,7 @@ from usage.metering import Charge, consume, record, peek, measure
 
 from usage.metering.counters import consume, is_delayed, measure, peek, record
 from usage.metering.outage import answers as redis_answers
+from usage.metering.refusals import PastRefusal, last_refusals
 from usage.metering.types import (
     LABEL_BYTES,
     BurstTooSmall,
@@ -34,11 +35,13 @@ __all__ = [
     "InvalidAmount",
     "InvalidLabel",
     "InvalidMember",
+    "PastRefusal",
     "Refusal",
     "TenantClosed",
     "UnknownMetric",
     "consume",
     "is_delayed",
+    "last_refusals",
     "measure",
     "peek",
     "record",

@@ -57,7 +57,7 @@ def _with_fates(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
 
 
 def _line(alert: Alert, at: datetime) -> AlertLine:
-    return AlertLine(code_of(alert), _text(alert), alert.at, dates.when(alert.at, at), _fate(alert))
+    return AlertLine(code_of(alert), text_of(alert), alert.at, dates.when(alert.at, at), _fate(alert))
 
 
 def code_of(alert: Alert) -> str:
@@ -67,7 +67,8 @@ def code_of(alert: Alert) -> str:
     return "full" if alert.kind == Alert.Kind.REFUSED or alert.percent >= FULL_PERCENT else "near"
 
 
-def _text(alert: Alert) -> str:
+def text_of(alert: Alert) -> str:
+    """What happened, in half a sentence."""
     names = {
         "metric": alert.metric.name,
         "limit": _("its limit") if alert.limit is None else units.number(alert.metric, alert.limit),

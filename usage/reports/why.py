@@ -1,0 +1,106 @@
+"""Why a tenant may do what it may do: one timeline of all that changed it, and the last refusals one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.signing import BadSignature, Signer
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenants.models import Tenant, User
+from usage.metering import Cause, PastRefusal, last_refusals
+from usage.metering.catalogue import catalogue
+from usage.reports import dates
+from usage.reports.happenings import BEHIND, SOURCES, Happening, Mark, happenings
+
+SIZE = 50
+CAUSES = {
+    Cause.LIMIT: gettext_lazy("limit"),
+    Cause.CAP: gettext_lazy("spend cap"),
+    Cause.BURST: gettext_lazy("burst"),
+}
+_signer = Signer(salt="usage.why")
+
+
+@dataclass(frozen=True, slots=True)
+class WhyLine:
+    """One thing that happened, as the list shows it; `actor` is empty for what happened by itself."""
+
+    code: str
+    icon: str
+    text: str
+    at: datetime
+    when: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """One refused request."""
+
+    at: datetime
+    when: str
+    metric: str
+    cause: str
+    label: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One page of the timeline, and the last refusals: None where Redis is away."""
+
+    lines: tuple[WhyLine, ...]
+    refusals: tuple[RefusedLine, ...] | None
+    older: str  # cursor of the next page, empty on the last
+    is_first: bool
+
+
+def why(tenant: Tenant, at: datetime, *, after: str = "", for_staff: bool = False, size: int = SIZE) -> Why:
+    """A page of what happened until `at`, or before a cursor; a cursor that is not ours begins anew."""
+    mark = _read(after)
+    found = happenings(tenant, mark or Mark(at, len(SOURCES), BEHIND), size + 1)
+    shown = found[:size]
+    return Why(
+        tuple(_line(one, at, for_staff=for_staff) for one in shown),
+        None if (refusals := last_refusals(tenant)) is None else tuple(_refused(one, at) for one in refusals),
+        _written(shown[-1].mark) if len(found) > size else "",
+        mark is None,
+    )
+
+
+def _line(one: Happening, at: datetime, *, for_staff: bool) -> WhyLine:
+    actor = "" if one.actor is None else _name(one.actor, for_staff=for_staff)
+    return WhyLine(one.code, one.icon, one.text, one.mark.at, dates.when(one.mark.at, at), actor, one.reason)
+
+
+def _name(actor: User, *, for_staff: bool) -> str:
+    """Who did it; who of operations it was is for operations to know."""
+    return str(actor) if for_staff or not actor.is_staff else _("Operations")
+
+
+def _refused(one: PastRefusal, at: datetime) -> RefusedLine:
+    metric = catalogue().metrics.get(one.metric)
+    return RefusedLine(
+        one.at,
+        f"{dates.when(one.at, at)}:{one.at:%S}",
+        metric.name if metric else one.metric,
+        str(CAUSES[one.cause]),
+        one.label,
+        one.request_id,
+    )
+
+
+def _written(mark: Mark) -> str:
+    return _signer.sign_object([mark.at.isoformat(), mark.source, mark.id])
+
+
+def _read(cursor: str) -> Mark | None:
+    try:
+        at, source, number = _signer.unsign_object(cursor)
+    except BadSignature:
+        return None
+    return Mark(datetime.fromisoformat(at), source, number)
