@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from billing.models import Plan
+from billing.models import Plan, Subscription
 from tenants.models import Tenant, User
 
 # One statement: raises each tenant's version under its row lock, in the order of the ids so that two of these
@@ -38,10 +38,11 @@ def limits_changed(tenants: QuerySet[Tenant], *, reason: str, at: datetime, acto
 
 
 def tenants_on(plan: Plan, at: datetime) -> QuerySet[Tenant]:
-    """Tenants whose limits come from `plan` now or by a subscription that has yet to begin."""
+    """Tenants whose limits come from `plan` now or, by a subscription that has yet to begin or to end, later."""
     live = Q(subscriptions__ends=None) | Q(subscriptions__ends__gt=at)
     on_it = Tenant.objects.filter(live, subscriptions__plan=plan)
     if plan.slug == settings.HEADROOM_DEFAULT_PLAN:
         running = Tenant.objects.filter(live, subscriptions__starts__lte=at)
-        return Tenant.objects.filter(Q(pk__in=on_it.values("pk")) | ~Q(pk__in=running.values("pk")))
+        lasting = running.filter(pk__in=Subscription.objects.filter(ends=None).values("tenant"))
+        return Tenant.objects.filter(Q(pk__in=on_it.values("pk")) | ~Q(pk__in=lasting.values("pk")))
     return on_it.distinct()

@@ -92,6 +92,13 @@ class TestTenantsOn:
         assert list(tenants_on(plan("starter"), AT)) == [tenant]
         assert list(tenants_on(plan("starter"), AT + timedelta(days=3))) == []
 
+    def test_has_who_will_fall_back_to_the_default_plan(self, make_tenant: MakeTenant) -> None:
+        leaving, moving = make_tenant("a", "pro"), make_tenant("b", "pro")
+        for tenant in (leaving, moving):
+            tenant.subscriptions.update(ends=AT + timedelta(days=3))
+        moving.subscriptions.create(plan=plan("starter"), starts=AT + timedelta(days=3))
+        assert list(tenants_on(plan("free"), AT)) == [leaving]
+
     def test_has_who_falls_back_to_the_default_plan_once(self, make_tenant: MakeTenant) -> None:
         tenant = make_tenant("a")
         subscribe(tenant, plan("free"), at=AT + timedelta(days=3), actor=None, reason="later")

@@ -113,6 +113,20 @@ class TestEdits:
             assert consume(tenant, calls(3), at=clock.now).refused
         assert len(queries) == 0
 
+    def test_reaches_who_falls_back_to_the_plan_when_its_own_ends(
+        self, make_tenant: MakeTenant, clock: Clock, edit: Edit
+    ) -> None:
+        tenant = make_tenant("leaving", "starter")
+        tenant.subscriptions.update(ends=TestAhead.MIDNIGHT)
+        clock.move_to(TestAhead.MIDNIGHT - timedelta(minutes=30))
+        consume(tenant, calls(), at=clock.now)
+        flush(clock.now)
+        assert chores.open_ahead(clock.now) == 1
+        edit("free", included=2)
+        chores.take_over_changes(clock.now)
+        clock.move_to(TestAhead.MIDNIGHT)
+        assert consume(tenant, calls(3), at=clock.now).refused
+
     def test_is_written_down_once_and_judged(self, tenant: Tenant, clock: Clock, edit: Edit) -> None:
         record(tenant, calls(700), at=clock.now)
         flush(clock.now)
