@@ -155,8 +155,10 @@ def _limit(allowance: Allowance, overrides: Iterable[Override]) -> Limit:
         if override.metric_id != allowance.metric_id:
             continue
         if override.mode == Override.Mode.SET:
-            if hard is not None:
-                hard = None if override.units is None else max(0, hard + override.units - (included or 0))
+            if override.units is None:
+                hard = None
+            elif hard is not None and included is not None:
+                hard = max(0, hard + override.units - included)
             included = override.units
         elif included is not None:
             assert override.units is not None  # the database checks it
