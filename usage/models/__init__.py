@@ -1,0 +1,43 @@
+"""The tables of `usage`: counts, standings, alerts and their receivers, signs of life."""
+
+from usage.endpoints import AlertChoice, Endpoint, MailChoice
+from usage.models.alerts import Alert, Delivery, JudgedLimit, Notice, Threshold
+from usage.models.counts import (
+    Daybook,
+    LevelDay,
+    LevelHour,
+    RefusalDay,
+    RefusalHour,
+    StaleDay,
+    UsageDay,
+    UsageHour,
+    UsageLevel,
+    UsageMember,
+    UsagePeriod,
+)
+from usage.models.heartbeats import Heartbeat
+from usage.models.standing import Standing
+
+__all__ = [
+    "Alert",
+    "AlertChoice",
+    "Daybook",
+    "Delivery",
+    "Endpoint",
+    "Heartbeat",
+    "JudgedLimit",
+    "LevelDay",
+    "LevelHour",
+    "MailChoice",
+    "Notice",
+    "RefusalDay",
+    "RefusalHour",
+    "StaleDay",
+    "Standing",
+    "Threshold",
+    "UsageDay",
+    "UsageHour",
+    "UsageLevel",
+    "UsageMember",
+    "UsagePeriod",
+]
