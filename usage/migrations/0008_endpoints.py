@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                     "paused_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Until then (UTC) nobody is told of this tenant's alerts; what is crossed meanwhile is not told later.",
+                        help_text="Until then nobody is told of this tenant's alerts; what is crossed meanwhile is only listed.",
                         null=True,
                     ),
                 ),
