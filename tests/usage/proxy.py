@@ -18,7 +18,8 @@ class Proxy:
     """Passes bytes to `target`, a host and port or the path of a socket; a context.
 
     `hang` holds back what comes, as a stopped server does: it arrives when the mode changes, late. `slow` holds each
-    answer back for a second. `cut` lets requests arrive and ends the line instead of answering.
+    answer back for a second. `cut` lets requests arrive and ends the line instead of answering. `losses` says what
+    becomes of the next answers, one each: the line is cut, or nothing comes.
     """
 
     def __init__(self, target: tuple[str, int] | str) -> None:
@@ -29,6 +30,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.cuts = 0
+        self.losses: list[Literal["cut", "nothing"]] = []
 
     def __enter__(self) -> Self:
         self._listen()
@@ -82,7 +84,10 @@ class Proxy:
                     time.sleep(LATE)
                 while self._mode == "hang" and not self._ends:
                     time.sleep(TICK)
-                if is_answer and self._mode == "cut":
+                loss = self.losses.pop(0) if is_answer and self.losses else self._mode
+                if loss == "nothing":
+                    continue
+                if is_answer and loss == "cut":
                     self.cuts += 1
                     break
                 sink.sendall(data)
