@@ -51,6 +51,7 @@ class Console:
             self.say(f"\n  {one.name}, {TRIED[one.slug]}:")
             key = credentials.keys[one.slug]
             self.say(f'    curl -i -H "Authorization: Bearer {key}" {base_url}/demo/api/ping')
+        self.say(f"\n  What Slack and webhooks received: {base_url}/demo/received/ (as {STAFF.name})")
         self.say()
         self.say(f"  Mail goes to {place.mail}, logs to {place.logs}; all keys are in {place.handout}.")
         self.say("\nCtrl-C stops it.")

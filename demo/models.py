@@ -1,10 +1,16 @@
-"""The files that tenants of the sample product keep; their content itself is not kept."""
+"""What the sample product keeps: files of tenants without their content, and messages its receivers took."""
 
 from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
 
 from django.db import models
 
 from tenants.models import Tenant
+
+KEPT = 200  # messages
 
 
 class DemoFileQuerySet(models.QuerySet["DemoFile"]):
@@ -32,3 +38,36 @@ class DemoFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DemoMessageQuerySet(models.QuerySet["DemoMessage"]):
+    def newest(self, most: int) -> DemoMessageQuerySet:
+        return self.order_by("-pk")[:most]
+
+    def keep(self, kind: str, title: str, content: dict[str, Any], at: datetime) -> None:
+        """Keep a message, and forget those of long ago."""
+        message = self.create(kind=kind, title=title[:300], content=content, at=at)
+        self.filter(pk__lte=message.pk - KEPT).delete()
+
+
+class DemoMessage(models.Model):
+    """A message that one of the demo's receivers took."""
+
+    kind = models.CharField(max_length=7)
+    title = models.CharField(max_length=300)
+    content = models.JSONField()
+    at = models.DateTimeField()
+
+    objects = DemoMessageQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def icon(self) -> str:
+        return "chat" if self.kind == "slack" else "hook"
+
+    @property
+    def pretty(self) -> str:
+        """The content as it is read best."""
+        return json.dumps(self.content, indent=2, ensure_ascii=False)

@@ -18,6 +18,7 @@ from config.processes import Group
 from config.serve import background, web, web_environment
 from demo.cast import CUSTOMERS
 from demo.console import Console
+from demo.doors import point_channels, slack_url
 from demo.handout import Credentials, read_credentials, write_handout
 from demo.place import Place
 from demo.preflight import HOST
@@ -58,6 +59,8 @@ def _servers() -> str:
 
 def _prepare(place: Place, base_url: str, console: Console) -> Credentials:
     """Bring tables and tenants up to date, and write down what opens them."""
+    if not os.environ.get("HEADROOM_SECRET_KEY"):
+        settings.SECRET_KEY = place.secret().read_text()  # what is sealed here the programs open
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
@@ -67,6 +70,7 @@ def _prepare(place: Place, base_url: str, console: Console) -> Credentials:
         credentials = make_world(read_credentials(place.handout), timezone.now())
         roll_up_days(timezone.now())
         place.mail.mkdir(parents=True, exist_ok=True)
+        point_channels(base_url, timezone.now())
         write_handout(place.handout, credentials, base_url=base_url, mail_dir=place.mail)
     connection.close()
     return credentials
@@ -94,6 +98,8 @@ def _environment(place: Place, base_url: str) -> Mapping[str, str]:
         "REDIS_URL": settings.REDIS_URL,
         "HEADROOM_BASE_URL": base_url,
         "HEADROOM_MAIL_DIR": str(place.mail),
+        "HEADROOM_OPS_SLACK_URL": slack_url(base_url),
+        "HEADROOM_WEBHOOK_ALLOW_PRIVATE": "1",  # its receivers are on this machine
         "PYTHONUNBUFFERED": "1",
     }
     if not os.environ.get("HEADROOM_SECRET_KEY"):

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from billing.entitlements import Entitlements, Limit, entitlements
 from demo.chapters import Chapter
+from demo.doors import stuck
 from demo.rhythm import dice
 from tenants.models import User
 from usage.alerts.channels.inbox import Inbox
@@ -40,10 +41,14 @@ def tell(chapter: Chapter, totals: Totals, at: datetime) -> None:
 
 
 def deliver_history(tenant_ids: list[int], staff: User, at: datetime) -> None:
-    """Mark what was told before `at` as delivered then; operations have seen all but the latest."""
+    """Mark what was told before `at` as delivered then; operations have seen all but the latest.
+
+    What goes to the channel that never works waits.
+    """
     waiting = Delivery.objects.filter(
         alert__tenant__in=tenant_ids, status=Delivery.Status.WAITING, attempts=0
     )
+    waiting = waiting.exclude(pk__in=list(stuck(waiting).values_list("pk", flat=True)))
     told = waiting.filter(created_at__lte=at).select_related("alert__tenant", "alert__metric", "alert__plan")
     inbox = Inbox()
     for delivery in told.filter(channel=Inbox.name):

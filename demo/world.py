@@ -14,6 +14,7 @@ from django.db.models import F
 from billing.models import EntitlementChange, Metric, Plan
 from billing.subscriptions import subscribe
 from demo.cast import CUSTOMERS, STAFF, STAFF_EMAIL, Customer, Person
+from demo.doors import make_channels
 from demo.handout import Credentials, new_password
 from demo.history import write_history
 from demo.shelf import fill_shelf
@@ -48,6 +49,7 @@ def make_world(known: Credentials, at: datetime) -> Credentials:
         player for one in CUSTOMERS if one.plan in plans and (player := _player(one, plans[one.plan], at))
     ]
     credentials = known if _opens(known, players, at) else _new_credentials(players, at)
+    make_channels({one.tenant.slug: one.tenant for one in players}, at)
     staff = _people(players, credentials.password, is_anew=credentials is not known)
     _write_histories(players, staff, at)
     return credentials

@@ -16,6 +16,7 @@ from django.utils import timezone
 from billing.models import Metric
 from billing.periods import period_at
 from demo.cast import CUSTOMERS
+from demo.doors import BROKEN, STUCK
 from demo.handout import Credentials
 from demo.models import DemoFile
 from demo.world import make_world
@@ -195,7 +196,8 @@ class TestStandings:
 
 class TestTelling:
     def test_what_was_crossed_was_told_then(self, world: World) -> None:
-        assert not Delivery.objects.exclude(status=Delivery.Status.SENT).exists()
+        assert not Delivery.objects.exclude(status=Delivery.Status.SENT).exclude(target=BROKEN).exists()
+        assert Delivery.objects.filter(target=BROKEN, status=Delivery.Status.WAITING).count() == STUCK
         told = Alert.objects.filter(tenant__slug="juniper-and-sons", percent=100, is_sent=True).latest("at")
         assert timedelta(days=1) < world.at - told.at < timedelta(days=4)
         assert Alert.objects.filter(is_sent=True).count() > 20
@@ -207,7 +209,7 @@ class TestTelling:
 
     def test_nothing_is_told_again_once_the_workers_judge(self, world: World) -> None:
         restand(dict.fromkeys(Tenant.objects.values_list("pk", flat=True)), world.at + timedelta(seconds=5))
-        assert not Delivery.objects.filter(status=Delivery.Status.WAITING).exists()
+        assert not Delivery.objects.filter(status=Delivery.Status.WAITING).exclude(target=BROKEN).exists()
 
 
 class TestAgain:

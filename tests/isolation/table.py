@@ -13,65 +13,70 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # One tenant's things are asked for. “viewer”, “admin”, “owner” and “key” belong to it; “other” owns another tenant,
 # and “other-key” is that one's; “service” is a service key that acts for it; “clerk” is staff without a permission.
 PAGES = """
-address                 methods        anonymous  viewer  admin  owner  other  staff  clerk  key  other-key  service
-tenants:home            GET,HEAD       in         302     302    302    302    302    302    in   in         in
-tenants:sign_in         *              200        302     302    302    302    302    302    200  200        200
-tenants:sign_in         PATCH,DELETE   405        302     302    302    302    302    302    405  405        405
-tenants:sign_out        POST           in         302     302    302    302    302    302    in   in         in
-tenants:sign_out        OPTIONS        in         200     200    200    200    200    200    in   in         in
-tenants:reset           *              200        200     200    200    200    200    200    200  200        200
-tenants:reset           POST           302        302     302    302    302    302    302    302  302        302
-tenants:reset           PATCH,DELETE   405        405     405    405    405    405    405    405  405        405
-tenants:reset_sent      GET,HEAD       200        200     200    200    200    200    200    200  200        200
-tenants:reset_sent      OPTIONS        200        200     200    200    200    200    200    200  200        200
-tenants:reset_confirm   *              302        302     302    302    302    302    302    302  302        302
-tenants:reset_complete  GET,HEAD       200        200     200    200    200    200    200    200  200        200
-tenants:reset_complete  OPTIONS        200        200     200    200    200    200    200    200  200        200
-tenants:admin_sign_in   *              in         404     404    404    404    in     in     in   in         in
-admin:login             *              in         404     404    404    404    in     in     in   in         in
-usage:overview          GET,HEAD       in         200     200    200    404    200    200    in   in         in
-usage:metrics           GET,HEAD       in         302     302    302    404    302    302    in   in         in
-usage:why               GET,HEAD       in         200     200    200    404    200    200    in   in         in
-usage:metric            GET,HEAD       in         200     200    200    404    200    200    in   in         in
-usage:plan              GET,HEAD       in         200     200    200    404    200    200    in   in         in
-usage:ask_plan          POST           in         403     302    302    404    403    403    in   in         in
-usage:ask_plan          htmx:POST      in         403     200    200    404    403    403    in   in         in
-usage:alerts            GET,HEAD       in         200     200    200    404    200    200    in   in         in
-usage:set_people        POST          in         403     302    302    404    403    403    in   in         in
-usage:change_channel    POST          in         403     302    302    404    403    403    in   in         in
-usage:test_mail         POST          in         403     302    302    404    403    403    in   in         in
-usage:resend_alerts     POST          in         403     302    302    404    403    403    in   in         in
-usage:set_thresholds    POST          in         403     302    302    404    403    403    in   in         in
-usage:add_channel       POST          in         403     200    200    404    403    403    in   in         in
-usage:stop_mail         GET,HEAD,POST 404        404     404    404    404    404    404    404  404        404
-usage:stop_mail         *              405        405     405    405    405    405    405    405  405        405
-usage:stop_mail         GET,HEAD,POST  404        404     404    404    404    404    404    404  404        404
-usage:tenants           GET,HEAD       in         404     404    404    404    200    200    in   in         in
-usage:inbox             GET,HEAD       in         404     404    404    404    200    200    in   in         in
-usage:seen              POST           in         404     404    404    404    302    302    in   in         in
-usage:seen              htmx:POST      in         404     404    404    404    200    200    in   in         in
-usage:deliveries        GET,HEAD      in         404     404    404    404    200    200    in   in         in
-usage:resend_deliveries POST          in         404     404    404    404    302    403    in   in         in
-usage:test_operations   POST          in         404     404    404    404    404    403    in   in         in
-usage:api_usage         GET,HEAD       401        401     401    401    401    401    401    200  200        200
-usage:healthz           GET,HEAD       200        200     200    200    200    200    200    200  200        200
-usage:readyz            GET,HEAD       503        503     503    503    503    503    503    503  503        503
-usage:live              POST           in         302     302    302    302    302    302    in   in         in
-usage:live              htmx:POST      in         200     200    200    200    200    200    in   in         in
-usage:theme             POST           in         302     302    302    302    302    302    in   in         in
-demo:ping               *              400        401     401    401    400    400    400    405  405        405
-demo:ping               GET            400        401     401    401    400    400    400    200  200        200
-demo:files              *              400        401     401    401    400    400    400    405  405        405
-demo:files              GET            400        401     401    401    400    400    400    200  200        200
-demo:file               *              400        401     401    401    400    400    400    405  405        405
-demo:file               PUT            400        401     401    401    400    400    400    200  201        200
-demo:file               DELETE         400        401     401    401    400    400    400    204  404        204
-demo:sessions           *              400        401     401    401    400    400    400    405  405        405
-demo:sessions           POST           400        401     401    401    400    400    400    201  201        201
+address                  methods        anonymous  viewer  admin  owner  other  staff  clerk  key  other-key  service
+tenants:home             GET,HEAD       in         302     302    302    302    302    302    in   in         in
+tenants:sign_in          *              200        302     302    302    302    302    302    200  200        200
+tenants:sign_in          PATCH,DELETE   405        302     302    302    302    302    302    405  405        405
+tenants:sign_out         POST           in         302     302    302    302    302    302    in   in         in
+tenants:sign_out         OPTIONS        in         200     200    200    200    200    200    in   in         in
+tenants:reset            *              200        200     200    200    200    200    200    200  200        200
+tenants:reset            POST           302        302     302    302    302    302    302    302  302        302
+tenants:reset            PATCH,DELETE   405        405     405    405    405    405    405    405  405        405
+tenants:reset_sent       GET,HEAD       200        200     200    200    200    200    200    200  200        200
+tenants:reset_sent       OPTIONS        200        200     200    200    200    200    200    200  200        200
+tenants:reset_confirm    *              302        302     302    302    302    302    302    302  302        302
+tenants:reset_complete   GET,HEAD       200        200     200    200    200    200    200    200  200        200
+tenants:reset_complete   OPTIONS        200        200     200    200    200    200    200    200  200        200
+tenants:admin_sign_in    *              in         404     404    404    404    in     in     in   in         in
+admin:login              *              in         404     404    404    404    in     in     in   in         in
+usage:overview           GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:metrics            GET,HEAD       in         302     302    302    404    302    302    in   in         in
+usage:why                GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:metric             GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:plan               GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:ask_plan           POST           in         403     302    302    404    403    403    in   in         in
+usage:ask_plan           htmx:POST      in         403     200    200    404    403    403    in   in         in
+usage:alerts             GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:set_people         POST           in         403     302    302    404    403    403    in   in         in
+usage:change_channel     POST           in         403     302    302    404    403    403    in   in         in
+usage:test_mail          POST           in         403     302    302    404    403    403    in   in         in
+usage:resend_alerts      POST           in         403     302    302    404    403    403    in   in         in
+usage:set_thresholds     POST           in         403     302    302    404    403    403    in   in         in
+usage:add_channel        POST           in         403     200    200    404    403    403    in   in         in
+usage:stop_mail          GET,HEAD,POST  404        404     404    404    404    404    404    404  404        404
+usage:stop_mail          *              405        405     405    405    405    405    405    405  405        405
+usage:tenants            GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:inbox              GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:seen               POST           in         404     404    404    404    302    302    in   in         in
+usage:seen               htmx:POST      in         404     404    404    404    200    200    in   in         in
+usage:deliveries         GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:resend_deliveries  POST           in         404     404    404    404    302    403    in   in         in
+usage:test_operations    POST           in         404     404    404    404    404    403    in   in         in
+usage:api_usage          GET,HEAD       401        401     401    401    401    401    401    200  200        200
+usage:healthz            GET,HEAD       200        200     200    200    200    200    200    200  200        200
+usage:readyz             GET,HEAD       503        503     503    503    503    503    503    503  503        503
+usage:measures           GET,HEAD       401        401     401    401    401    200    200    401  401        401
+usage:live               POST           in         302     302    302    302    302    302    in   in         in
+usage:live               htmx:POST      in         200     200    200    200    200    200    in   in         in
+usage:theme              POST           in         302     302    302    302    302    302    in   in         in
+demo:ping                *              400        401     401    401    400    400    400    405  405        405
+demo:ping                GET            400        401     401    401    400    400    400    200  200        200
+demo:files               *              400        401     401    401    400    400    400    405  405        405
+demo:files               GET            400        401     401    401    400    400    400    200  200        200
+demo:file                *              400        401     401    401    400    400    400    405  405        405
+demo:file                PUT            400        401     401    401    400    400    400    200  201        200
+demo:file                DELETE         400        401     401    401    400    400    400    204  404        204
+demo:sessions            *              400        401     401    401    400    400    400    405  405        405
+demo:sessions            POST           400        401     401    401    400    400    400    201  201        201
+demo:slack               POST           400        400     400    400    400    400    400    400  400        400
+demo:hook                POST           400        400     400    400    400    400    400    400  400        400
+demo:broken              POST           503        503     503    503    503    503    503    503  503        503
+demo:received            GET,HEAD       in         404     404    404    404    200    200    in   in         in
 """
 
-# Exempt from CSRF protection: no session opens anything there, but a key, or the link of a mail.
-EXEMPT = {"demo:ping", "demo:files", "demo:file", "demo:sessions", "usage:stop_mail"}
+# Exempt from CSRF protection: no session opens anything there, but a key, a signature, or the link of a mail.
+RECEIVERS = {"demo:slack", "demo:hook", "demo:broken"}
+EXEMPT = {"demo:ping", "demo:files", "demo:file", "demo:sessions", "usage:stop_mail", *RECEIVERS}
 
 Row = Mapping[str, str]  # actor -> cell
 

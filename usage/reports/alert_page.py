@@ -172,7 +172,7 @@ def _trouble(endpoint: Endpoint, at: datetime) -> Trouble:
     names = {
         "what": str(endpoint),
         "since": f"{dates.when(endpoint.since, at)} UTC",
-        "reason": endpoint.reason,
+        "reason": endpoint.reason.rstrip("."),
     }
     if endpoint.is_disabled:
         title = _("%(what)s is disabled since %(since)s.") % names

@@ -19,6 +19,7 @@ from usage.reports.meters import Look
 
 SIZE = 25
 MOST_TROUBLED = 10
+SHORT = 32  # characters of a reason that fit into a state
 CHANNELS = {
     "email": (gettext_lazy("Email"), "mail"),
     "slack": (gettext_lazy("Slack"), "chat"),
@@ -57,6 +58,7 @@ class Line:
     target: str
     attempt: str
     state: Look
+    detail: str  # what does not fit into the state
     next: str
     took: str
     can_retry: bool
@@ -157,6 +159,7 @@ def _line(row: Delivery, at: datetime) -> Line:
     name, icon = CHANNELS.get(row.channel, (row.channel, "send"))
     tenant = _tenant(row)
     is_late = row.status == WAITING and row.attempts > 0
+    is_postponed = row.status == WAITING and row.due_at > at and (row.error or not row.attempts)
     return Line(
         id=row.pk,
         at=row.created_at,
@@ -169,7 +172,8 @@ def _line(row: Delivery, at: datetime) -> Line:
         target=_masked(row.target),
         attempt=_("%(n)s of %(most)s") % {"n": row.attempts, "most": len(SCHEDULE)} if row.attempts else "–",
         state=_state(row),
-        next=_("next %(time)s") % {"time": dates.when(row.due_at, at)} if is_late and row.error else "",
+        detail=row.error if len(row.error) > SHORT else "",
+        next=_("next %(time)s") % {"time": dates.when(row.due_at, at)} if is_postponed else "",
         took="" if row.took_ms is None else f"{row.took_ms:,} ms",
         can_retry=row.status == DEAD or (is_late and row.endpoint_id is not None),
     )
@@ -197,7 +201,7 @@ def _state(row: Delivery) -> Look:
     if row.status == SENT:
         return Look("ok", _("Delivered"))
     if row.error:
-        return Look("full", row.error)
+        return Look("full", row.error if len(row.error) <= SHORT else _("Failed"))
     return Look("near", _("Being sent") if row.attempts else _("Waiting"))
 
 
