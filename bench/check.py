@@ -72,8 +72,10 @@ def ratelimit_library() -> Callable[[], bool]:
     request = HttpRequest()
     request.META["REMOTE_ADDR"] = "127.0.0.1"
     rate = f"{LIMIT}/30d"
-    return lambda: not is_ratelimited(
-        request, group="bench", key=lambda group, request: "tenant", rate=rate, increment=True
+    return lambda: (
+        not is_ratelimited(
+            request, group="bench", key=lambda group, request: "tenant", rate=rate, increment=True
+        )
     )
 
 
@@ -120,7 +122,9 @@ def main() -> None:
     info = bulk().info("server")
     name = "valkey" if "valkey_version" in info else "redis"
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
-    print(f"{name} {info.get('valkey_version', info['redis_version'])}, redis-py {version('redis')},", end=" ")
+    print(
+        f"{name} {info.get('valkey_version', info['redis_version'])}, redis-py {version('redis')},", end=" "
+    )
     print(f"limits {version('limits')}, django-ratelimit {version('django-ratelimit')}; {ROUNDS} rounds\n")
     print(f"{'':28}{'median':>9}{'p10':>9}{'p90':>9}{'× GET':>8}")
     for way, times in taken.items():
