@@ -76,6 +76,7 @@ class TestOpening:
             decision = consume(tenant, calls(), at=clock.now + timedelta(hours=hours))
             assert (decision.is_counted, decision.period.first.isoformat()) == (True, "2026-11-01")
         assert live(tenant, "api_calls", clock.now) == 4
+        assert live(tenant, "api_calls", clock.now - timedelta(hours=1_000)) == 4
 
     def test_metric_the_plan_lacks_is_refused(self, tenant: Tenant, clock: Clock) -> None:
         Metric.objects.create(code="seats", name="Seats", noun="seats", kind=Metric.Kind.SUM)

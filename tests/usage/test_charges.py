@@ -84,6 +84,16 @@ class TestErrors:
         with pytest.raises(InvalidAmount, match="at least one"):
             verb(tenant, at=clock.now)
 
+    @pytest.mark.parametrize("verb", [consume, record])
+    def test_more_than_a_script_takes(
+        self, tenant: Tenant, clock: Clock, verb: Callable[..., object]
+    ) -> None:
+        """It is the caller's mistake, and no sign that Redis is away."""
+        with pytest.raises(InvalidAmount, match="1001 charges at once"):
+            verb(tenant, *[Charge("bandwidth")] * 1_001, at=clock.now)
+        assert record(tenant, *[Charge("bandwidth")] * 1_000, at=clock.now).is_counted
+        assert live(tenant, "bandwidth", clock.now) == 1_000
+
     def test_more_than_numbers_hold(self, tenant: Tenant, clock: Clock) -> None:
         record(tenant, Charge("bandwidth", 2**53), at=clock.now)
         with pytest.raises(InvalidAmount, match="would pass"):

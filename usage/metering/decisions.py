@@ -19,14 +19,24 @@ from usage.metering.types import BurstTooSmall, Cause, Decision, Gauge, InvalidA
 COUNTED, REFUSED, COLD, MOVED, STALE, BURST, BEYOND = range(7)
 CAUSES = {1: Cause.LIMIT, 2: Cause.CAP, 3: Cause.BURST}
 GAUGE = 7  # integers for each charge in a reply
+MOST = 1_000  # charges in one call, so that Lua can take them from one list
 ROUNDS = 8  # to open a cold account against others who open it too
 
 
 def look_at(link: Link, tenant: Tenant, looks: Sequence[Packed], at: datetime) -> tuple[Gauge, ...] | None:
-    """Gauges of an open account; None where it is cold, or the hour has changed meanwhile. Raises RedisError."""
-    period = period_at(tenant, at)
-    reply, _ = _call(link, tenant, looks, period, at, is_forced=True, request_id="", is_kept=False)
-    return _gauges(looks, reply, 2) if reply[0] == COUNTED else None
+    """Gauges of an open account; None where it is cold. Raises RedisError."""
+    for _ in range(2):  # the hour may be another one by Redis' clock
+        period = period_at(tenant, at)
+        reply, _ = _call(link, tenant, looks, period, at, is_forced=True, request_id="", is_kept=False)
+        if reply[0] != MOVED:
+            return _gauges(looks, reply, 2) if reply[0] == COUNTED else None
+        at = _time_of(reply)
+    return None
+
+
+def _time_of(reply: Sequence[int]) -> datetime:
+    """Redis' time, where a reply has it: limits change by it, as hours do."""
+    return datetime.fromtimestamp(reply[1], UTC).replace(microsecond=reply[2])
 
 
 def decide(
@@ -44,6 +54,8 @@ def decide(
     `is_again` repeats the link's last call, whose fate is unknown, under its number. Raises Unanswered, ChargeError
     and, where an account must be opened, what PostgreSQL raises.
     """
+    if len(packed) > MOST:
+        raise InvalidAmount(f"{len(packed)} charges at once: give at most {MOST}.")
     for _ in range(ROUNDS):
         period = period_at(tenant, at)
         reply, is_resent = _call(
@@ -59,8 +71,7 @@ def decide(
             # The first attempt may have been counted before its account was lost: again could be twice.
             raise Lost("the account was lost between a call and its resend")
         is_again = is_resent  # of unknown fate still: in the hour that Redis has, under the same number
-        # Limits change by Redis' clock, as hours do.
-        at = datetime.fromtimestamp(reply[1], UTC).replace(microsecond=reply[2])
+        at = _time_of(reply)
         if status == COLD:
             tenant = _open(link, tenant, at)
     raise Unanswered(f"account of {tenant.slug} could not be opened in {ROUNDS} rounds", is_executed=False)
