@@ -200,6 +200,8 @@ HEADROOM_KEEP_HOURS = timedelta(days=whole("HEADROOM_KEEP_HOURS", 92))
 HEADROOM_REDIS_DEADLINE = (
     whole("HEADROOM_REDIS_DEADLINE_MS", 100) / 1000
 )  # seconds for one decision, resend included
+HEADROOM_REPORT_SECONDS = whole("HEADROOM_REPORT_SECONDS", 5)  # between what a process adds to /metrics
+HEADROOM_METRICS_TOKEN = text("HEADROOM_METRICS_TOKEN")  # a bearer of it reads /metrics; staff always may
 HEADROOM_REDIS_URL = REDIS_URL or "redis://localhost:6379/0"
 
 

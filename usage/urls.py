@@ -29,6 +29,7 @@ urlpatterns = [
     path("api/usage", api.api_usage, name="api_usage"),
     path("healthz", ops.healthz, name="healthz"),
     path("readyz", ops.readyz, name="readyz"),
+    path("metrics", ops.metrics, name="measures"),
     path("preferences/live/", preferences.live, name="live"),
     path("preferences/theme/", preferences.theme, name="theme"),
 ]

@@ -56,6 +56,7 @@ usage:api_usage          GET,HEAD       401        401     401    401    401    
 usage:healthz            GET,HEAD       200        200     200    200    200    200    200    200  200        200
 usage:readyz             GET,HEAD       503        503     503    503    503    503    503    503  503        503
 usage:measures           GET,HEAD       401        401     401    401    401    200    200    401  401        401
+usage:measures           GET,HEAD       401        401     401    401    401    200    200    401  401        401
 usage:live               POST           in         302     302    302    302    302    302    in   in         in
 usage:live               htmx:POST      in         200     200    200    200    200    200    in   in         in
 usage:theme              POST           in         302     302    302    302    302    302    in   in         in

@@ -6,6 +6,7 @@ from usage.metering import Charge, consume, record, peek, measure
 from usage.metering.counters import consume, is_delayed, measure, peek, record
 from usage.metering.outage import answers as redis_answers
 from usage.metering.refusals import PastRefusal, last_refusals
+from usage.metering.signs import Signs, vital_signs
 from usage.metering.types import (
     LABEL_BYTES,
     BurstTooSmall,
@@ -37,6 +38,7 @@ __all__ = [
     "InvalidMember",
     "PastRefusal",
     "Refusal",
+    "Signs",
     "TenantClosed",
     "UnknownMetric",
     "consume",
@@ -46,4 +48,5 @@ __all__ = [
     "peek",
     "record",
     "redis_answers",
+    "vital_signs",
 ]

@@ -9,15 +9,16 @@ from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 0.5  # seconds between two tries
+PAUSE = 0.5  # seconds before each try
 LAST_PAUSE = 0.05  # the same while the process ends
 
 
 class Attendant:
     """Runs `work` until it returns True: nothing is left to do. `call` starts it again."""
 
-    def __init__(self, work: Callable[[], bool]) -> None:
+    def __init__(self, work: Callable[[], bool], pause: float = PAUSE) -> None:
         self._work = work
+        self._pause = pause
         self.begin()
 
     def begin(self) -> None:
@@ -29,6 +30,8 @@ class Attendant:
 
     def call(self) -> None:
         """See that the work is done at least once from now on."""
+        if self._is_called and self._thread:
+            return  # it has not begun yet, and will
         with self._lock:
             self._is_called = True
             if self._thread is None and not self._ends.is_set():
@@ -47,7 +50,7 @@ class Attendant:
             time.sleep(LAST_PAUSE)
 
     def _run(self) -> None:
-        while not self._ends.wait(PAUSE):
+        while not self._ends.wait(self._pause):
             self._is_called = False
             is_done = self._try()
             with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +17,8 @@ from usage.metering.decisions import decide, look_at
 from usage.metering.held import Doubtful
 from usage.metering.links import Lost, Unanswered, links
 from usage.metering.outage import breaker, held, let_pass, recover
-from usage.metering.types import Charge, Decision, Gauge, InvalidAmount
+from usage.metering.tally import UNAVAILABLE, outcome_of, reporter, tally
+from usage.metering.types import Charge, CountsUnavailable, Decision, Gauge, InvalidAmount, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,26 @@ def is_delayed() -> bool:
 
 def _ask(
     tenant: Tenant, packed: list[Packed], *, at: datetime, is_forced: bool = False, request_id: str = ""
+) -> Decision:
+    begun = time.perf_counter()
+    try:
+        decision = _decided(tenant, packed, at=at, is_forced=is_forced, request_id=request_id)
+    except CountsUnavailable:
+        _tell(UNAVAILABLE, packed, begun)
+        raise
+    _tell(outcome_of(decision), packed, begun, decision.refused)
+    return decision
+
+
+def _tell(outcome: str, packed: list[Packed], begun: float, refused: Refusal | None = None) -> None:
+    """Tally a decision for /metrics; one that was refused under the metric that refused it."""
+    metrics = [refused.charge.metric] if refused else [one.charge.metric for one in packed]
+    tally.note(outcome, metrics, time.perf_counter() - begun)
+    reporter.call()
+
+
+def _decided(
+    tenant: Tenant, packed: list[Packed], *, at: datetime, is_forced: bool, request_id: str
 ) -> Decision:
     check_open(tenant)
     if not packed:

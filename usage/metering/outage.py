@@ -23,6 +23,7 @@ from usage.metering.charges import Packed
 from usage.metering.decisions import decide
 from usage.metering.held import Doubtful, Held
 from usage.metering.links import Lost, Unanswered, links
+from usage.metering.tally import report, reporter, tally
 from usage.metering.types import ChargeError, CountsUnavailable, Decision
 
 logger = logging.getLogger(__name__)
@@ -166,6 +167,7 @@ def hand_over() -> None:
         attendant.finish(LAST)
     if held:
         logger.error("%d things that were let pass while Redis was away were never counted", len(held))
+    report()
 
 
 def begin() -> None:
@@ -173,6 +175,8 @@ def begin() -> None:
     breaker.begin()
     held.begin()
     attendant.begin()
+    tally.begin()
+    reporter.begin()
 
 
 def _await_end(_: object = None) -> None:
