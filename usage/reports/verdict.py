@@ -49,8 +49,14 @@ def verdict(meters: Sequence[Meter], plan: Plan, period: Period, at: datetime) -
         strong=left,
         day=day,
         first=dates.short(period.first),
-        last=str(period.last_day.day),
+        last=_end(period),
     )
+
+
+def _end(period: Period) -> str:
+    """Its last day; with the month where that is another one."""
+    last = period.last_day
+    return str(last.day) if last.month == period.first.month else dates.short(last)
 
 
 def _title(worst: Meter, plan: Plan, period: Period) -> str:
