@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import threading
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 
 import pytest
 import redis
 from django.core.management import call_command
+from django.db import connection
 
 from tenants.models import Tenant
 from tests.conftest import MakeTenant
-from tests.usage.counting import Clock, by_label, flush, in_hours, kept, live, members
-from usage.metering import Charge, audit, chores, consume, keys, reconcile
+from tests.usage.counting import Clock, by_label, collect, flush, in_hours, keep, kept, live, members
+from usage.metering import Charge, audit, chores, consume, keys, ledger, reconcile
 from usage.metering.history import roll_up_days
+from usage.metering.ledger import Totals
 from usage.models import Heartbeat, Standing, UsageDay, UsageHour, UsageLevel, UsageMember, UsagePeriod
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.counting]
@@ -68,6 +71,35 @@ class TestWell:
         consume(counted, Charge("api_calls", 7), at=clock.now)
         assert chores.reconcile(clock.now) == 0
         assert Heartbeat.objects.get(pk="reconcile").detail["runs"][0]["moving"] == 1
+
+    def test_counts_of_a_lost_epoch_that_come_while_it_reads_are_counted_once(
+        self, counted: Tenant, clock: Clock, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A flusher that read before Redis was lost commits between the reading of totals and that of hours."""
+        consume(counted, Charge("api_calls", 9), at=clock.now)
+        late = collect(counted)
+        redis_db.flushdb()
+        clock.tick(seconds=1)
+        consume(counted, Charge("api_calls", 1), at=clock.now)
+        flush(clock.now)
+        totals = ledger.totals
+
+        def commit() -> None:
+            keep(late)
+            connection.close()
+
+        def then_commit(wanted: Iterable[tuple[int, date]]) -> Totals:
+            found = totals(wanted)
+            monkeypatch.setattr(ledger, "totals", totals)
+            flusher = threading.Thread(target=commit)
+            flusher.start()
+            flusher.join()
+            return found
+
+        monkeypatch.setattr(ledger, "totals", then_commit)
+        for _ in range(2):
+            chores.reconcile(clock.now)
+        assert state(counted, clock)[0] == (210, 210)
 
     def test_who_changes_meanwhile_is_left_alone(
         self, counted: Tenant, clock: Clock, monkeypatch: pytest.MonkeyPatch

@@ -86,7 +86,8 @@ def audit(bulk: redis.Redis, periods: Mapping[Tenant, Period]) -> Audit:
     if not periods:
         return Audit()
     before, late = _books(bulk, periods), _dirty(bulk)
-    known = _Known(periods)
+    with evidence.one_moment():
+        known = _Known(periods)
     after, late = _books(bulk, periods), late | _dirty(bulk)
     still = [one for one in periods if one.pk not in late and before[one] == after[one]]
     metrics = catalogue().metrics.values()

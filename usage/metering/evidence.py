@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 
-from django.db import connection
+from django.db import connection, transaction
 
 # Closed days are read where they are added up, as pages do.
 UNITS_IN_HOURS = """
@@ -33,6 +34,19 @@ SELECT hour, COALESCE(max(quantity) FILTER (WHERE label = %s AND epoch = %s), 0)
 WHERE tenant_id = %s AND metric_id = %s AND hour >= %s AND hour <= %s GROUP BY hour ORDER BY hour DESC LIMIT 1
 """
 OTHER = "other"  # the label of what has no label of its own
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """All that is read inside is as of one moment: a flush between two readings would look like a gap.
+
+    A caller's own transaction, where there is one, has its own moment.
+    """
+    is_own = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_own:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
 
 
 def units_in_hours(wanted: Iterable[tuple[int, date, date]]) -> Mapping[tuple[int, int], int]:
