@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 import redis
@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from billing.models import Metric
 from tenants.models import Tenant
 from tests.usage.counting import NOON, Clock, collect, flush, keep, kept, live, settle
-from usage.metering import Charge, consume, keys, ledger, links
+from usage.metering import Charge, chores, consume, keys, ledger, links
 from usage.metering import flush as flushing
 from usage.metering.accounts import look
 
@@ -89,6 +89,11 @@ class TestPartitions:
         consume(tenant, calls(5_000), at=clock.now)
         flush(clock.now)
         assert kept(tenant, "api_calls") == 2
+
+    def test_are_made_ahead_for_three_months(self) -> None:
+        assert [chores.make_partitions(datetime(2027, 1, 31, tzinfo=UTC)) for _ in range(2)] == [3, 3]
+        for table in ledger.HOURLY:
+            assert self.MONTH in ledger.partitions(table)
 
     def test_making_them_waits_for_no_other_flush(self, tenant: Tenant, clock: Clock) -> None:
         """Else two flushes wait for each other: one for rows, one for the table that is being made."""
