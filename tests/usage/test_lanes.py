@@ -11,6 +11,7 @@ from itertools import count, pairwise
 import pytest
 from pytest_django import Settings
 
+from config import celery, serve
 from tenants.models import Tenant
 from tests.conftest import MakeTenant
 from tests.usage.alerting import AT, at_once, own
@@ -19,7 +20,7 @@ from tests.usage.mailserver import HOST, MailServer, free_port
 from tests.usage.receivers import Receiver, Reply
 from usage.alerts import outbox, safe_http
 from usage.alerts.channels import CHANNELS
-from usage.alerts.lanes import LANES
+from usage.alerts.lanes import LANES, RUNS
 from usage.alerts.setup import remove, send_test
 from usage.models import Delivery, Endpoint
 
@@ -275,3 +276,9 @@ class TestSlowness:
         finally:
             for _ in held:
                 lane.slots.release()
+
+
+class TestPrograms:
+    def test_ring_for_every_lane_and_have_hands_for_all(self) -> None:
+        assert tuple(LANES) == celery.LANES
+        assert int(serve.SENDERS[serve.SENDERS.index("-c") + 1]) == RUNS
