@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from config.serve import background, web, web_environment
 from tests.browser.world import World
 
 HOST = "127.0.0.1"
+ERROR = re.compile(r"\b(ERROR|CRITICAL)\b")
 WITHIN = 60.0  # seconds; a busy machine may take its time, nobody waits longer than needed
 
 
@@ -65,16 +67,16 @@ def eventually(check: Callable[[], object], within: float = WITHIN) -> None:
 
 @contextmanager
 def running(world: World, folder: Path) -> Iterator[Site]:
-    """The web server, until the end of the block; nothing that was started may end before, or log an error's trace."""
+    """The web server, until the end of the block; nothing that was started may end before, or log an error."""
     with Group(folder) as group:
         site = Site(_unused_port(), world, group)
         group.start("web", web(HOST, site.port), {**web_environment(), **_environment(site)})
         eventually(lambda: group.ended() or _answers(site))
         yield site
         assert group.ended() is None
-    said = "\n".join(log.read_text(errors="replace") for log in folder.glob("*.log"))
-    before, trace, after = said.partition("Traceback")
-    assert not trace, f"{before[-300:]}{trace}{after[:5_000]}"
+    said = [line for log in folder.glob("*.log") for line in log.read_text(errors="replace").splitlines()]
+    wrong = next((number for number, line in enumerate(said) if ERROR.search(line)), None)
+    assert wrong is None, "\n".join(said[wrong : wrong + 60])
 
 
 def are_alone() -> bool:

@@ -56,7 +56,6 @@ usage:api_usage          GET,HEAD       401        401     401    401    401    
 usage:healthz            GET,HEAD       200        200     200    200    200    200    200    200  200        200
 usage:readyz             GET,HEAD       503        503     503    503    503    503    503    503  503        503
 usage:measures           GET,HEAD       401        401     401    401    401    200    200    401  401        401
-usage:measures           GET,HEAD       401        401     401    401    401    200    200    401  401        401
 usage:live               POST           in         302     302    302    302    302    302    in   in         in
 usage:live               htmx:POST      in         200     200    200    200    200    200    in   in         in
 usage:theme              POST           in         302     302    302    302    302    302    in   in         in
@@ -89,7 +88,11 @@ class MissingRow(Exception):
 def parsed(table: str) -> dict[tuple[str, str], Row]:
     """(address, methods) -> row; the first line names the columns."""
     head, *lines = (line.split() for line in table.strip().splitlines())
-    return {(line[0], line[1]): dict(zip(head[2:], line[2:], strict=True)) for line in lines}
+    rows = [((line[0], line[1]), dict(zip(head[2:], line[2:], strict=True))) for line in lines]
+    twice = [name for name, _row in rows if [one for one, _cells in rows].count(name) > 1]
+    if twice:
+        raise ValueError(f"Rows that stand twice: {twice}.")
+    return dict(rows)
 
 
 ROWS = {
