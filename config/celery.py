@@ -35,4 +35,5 @@ app.conf.beat_schedule = {
     "make partitions": _every(6 * 3600, "make_partitions"),
     "roll up days": _every(600, "roll_up_days"),
     "reconcile": _every(600, "reconcile"),
+    "take pulse": _every(10, "take_pulse"),
 }

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from usage.alerts import outbox
 from usage.metering import chores
+from usage.reports import pulse
 
 
 @shared_task
@@ -50,3 +51,8 @@ def roll_up_days() -> None:
 @shared_task
 def reconcile() -> None:
     chores.reconcile(timezone.now())
+
+
+@shared_task
+def take_pulse() -> None:
+    pulse.take_pulse(timezone.now())

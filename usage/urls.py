@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import alerts, api, deliveries, mail, ops, preferences, staff, tenant, why
+from usage.views import alerts, api, deliveries, health, mail, ops, preferences, staff, tenant, why
 
 app_name = "usage"
 urlpatterns = [
@@ -26,6 +26,7 @@ urlpatterns = [
     path("staff/deliveries/test/", deliveries.test_operations, name="test_operations"),
     path("staff/inbox/", staff.inbox, name="inbox"),
     path("staff/inbox/seen/", staff.seen, name="seen"),
+    path("staff/health/", health.health, name="health"),
     path("api/usage", api.api_usage, name="api_usage"),
     path("healthz", ops.healthz, name="healthz"),
     path("readyz", ops.readyz, name="readyz"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +37,8 @@ def samples(client: Client) -> dict[str, float]:
     response = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert response["Content-Type"].startswith("application/openmetrics-text")
     found = {}
-    for family in text_string_to_metric_families(response.content.decode()):
+    read: Callable[[str], Iterator[Any]] = text_string_to_metric_families
+    for family in read(response.content.decode()):
         for sample in family.samples:
             labels = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()))
             found[f"{sample.name}{{{labels}}}"] = float(sample.value)

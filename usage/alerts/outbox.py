@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from kombu.exceptions import OperationalError
 
+from usage import heartbeats
 from usage.alerts import upshot
 from usage.alerts.channels import CHANNELS
 from usage.alerts.channels.base import Channel, GiveUp, Gone, Retry, Unreachable
@@ -75,7 +76,10 @@ def work(name: str, at: datetime) -> int:
     if not lane.slots.acquire(blocking=False):
         return 0
     try:
-        return deliver_due(at, lanes=(lane,))
+        begun = time.perf_counter()
+        count = deliver_due(at, lanes=(lane,))
+        heartbeats.beat("deliver", at, {"count": count, "ms": round((time.perf_counter() - begun) * 1000)})
+        return count
     finally:
         lane.slots.release()
 

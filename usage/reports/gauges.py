@@ -1,0 +1,92 @@
+"""The gauges of the health page: now, the worst of the last hour, and from where on they alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrPromise
+
+from usage.reports.charts import Spark, spark
+from usage.reports.meters import Look
+from usage.reports.pulse import buckets_before, last_hour, values_of
+from usage.reports.vitals import Vitals
+
+FINE = 10_000  # sparks are drawn from whole numbers: a ten-thousandth of the unit is fine enough
+
+
+class Kind(NamedTuple):
+    """A gauge: its key in the pulse, name, what it is, unit, and from where on it alarms."""
+
+    key: str
+    name: StrPromise
+    note: StrPromise
+    unit: str
+    alarm: float
+
+
+GAUGES = (
+    Kind("lag", gettext_lazy("Counting lag"), gettext_lazy("since the last flush into PostgreSQL"), "s", 5),
+    Kind("dirty", gettext_lazy("Dirty hours"), gettext_lazy("tenant hours to be written"), "", 5_000),
+    Kind(
+        "change",
+        gettext_lazy("Limit change age"),
+        gettext_lazy("oldest not yet felt by the counters"),
+        "s",
+        2,
+    ),
+    Kind("queue", gettext_lazy("Queue age"), gettext_lazy("oldest delivery that is due"), "s", 60),
+    Kind("p99", gettext_lazy("Check, p99"), gettext_lazy("per counted request, at most"), "ms", 0.05),
+    Kind(
+        "held",
+        gettext_lazy("Counted without Redis"),
+        gettext_lazy("held in a process, to be replayed"),
+        "",
+        1,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One gauge now and over the last hour."""
+
+    name: str
+    note: str
+    now: str
+    highest: str
+    alarm: str
+    spark: Spark
+    look: Look
+
+
+def gauges(read: Vitals) -> Iterator[Gauge]:
+    """All of them, in the order of the page."""
+    hour, values = last_hour(read), values_of(read, buckets_before(read))
+    for kind in GAUGES:
+        now, past = values.get(kind.key), hour.get(kind.key, [])
+        is_wrong = now is None or now >= kind.alarm
+        yield Gauge(
+            str(kind.name),
+            str(kind.note),
+            "–" if now is None else in_unit(now, kind.unit),
+            in_unit(max([*past, now or 0.0]), kind.unit),
+            in_unit(kind.alarm, kind.unit),
+            spark([round(value * FINE) for value in [*past, now or 0.0]]),
+            Look("full", _("Alarm")) if is_wrong else ok(),
+        )
+
+
+def ok() -> Look:
+    """Nothing is wrong with it."""
+    return Look("ok", _("OK"))
+
+
+def in_unit(value: float, unit: str) -> str:
+    """“0.8 s”, “0.5 ms” (of seconds), “1,204”."""
+    if unit == "ms":
+        return f"{value * 1000:.4g} ms"
+    return f"{value:.1f} s" if unit == "s" else f"{value:,.0f}"
