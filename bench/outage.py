@@ -1,7 +1,7 @@
 """What an outage of Redis adds to a check: `make bench BENCH=outage`.
 
 Redis refuses, hangs or answers a second late, behind a proxy. The table shows what one check takes before, in the
-calls until the breaker opens and once it is open, in one thread and in sixteen, and whether all was counted afterwards.
+calls until the breaker opens and once it is open, in one thread and in sixteen, and whether all of it was counted.
 """
 
 from __future__ import annotations
