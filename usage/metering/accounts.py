@@ -20,6 +20,7 @@ from usage.metering.ledger import NOTHING, Totals
 
 KIND = {Metric.Kind.SUM: "s", Metric.Kind.LEVEL: "l", Metric.Kind.DISTINCT: "d"}
 KEPT = timedelta(days=35)  # an account, after its period
+AHEAD = timedelta(hours=1)  # before a period ends, upkeep opens the next accounts
 MEMBERS_KEPT = 5_800_000  # seconds: longer than any period and KEPT together; consume.lua has the same
 CHUNK = 5_000
 NONE = -1
@@ -122,15 +123,14 @@ def _microseconds(moment: datetime) -> int:
 
 def rewrite_limits(bulk: redis.Redis, tenants: Iterable[Tenant], at: datetime) -> None:
     """Bring the limits as PostgreSQL has them now into the current and next accounts of `tenants`."""
-    tenants = list(tenants)
-    ahead = {tenant.pk: period_at(tenant, at).ends for tenant in tenants}
-    current = entitlements_of(tenants, at)
+    moments: dict[datetime, list[Tenant]] = {at: list(tenants)}
+    for tenant in moments[at]:
+        ends = period_at(tenant, at).ends
+        if ends - at < 2 * AHEAD:  # else nobody has opened its next account yet
+            moments.setdefault(ends, []).append(tenant)
     pipe = bulk.pipeline(transaction=False)
-    for one in current.values():
-        _queue_rewrite(pipe, one)
-    for ends in set(ahead.values()):
-        those = [tenant for tenant in tenants if ahead[tenant.pk] == ends]
-        for one in entitlements_of(those, ends).values():
+    for moment, those in moments.items():
+        for one in entitlements_of(those, moment).values():
             _queue_rewrite(pipe, one)
     execute(pipe, bulk, scripts.REWRITE)
 

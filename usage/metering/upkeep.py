@@ -13,12 +13,11 @@ from billing.entitlements import entitlements_of
 from billing.models import EntitlementChange
 from billing.periods import period_at
 from tenants.models import Tenant
-from usage.metering.accounts import Opening, look, open_account, rewrite_limits
+from usage.metering.accounts import AHEAD, Opening, look, open_account, rewrite_limits
 from usage.metering.standings import restand
 from usage.models import Standing
 
 CHUNK = 1_000
-AHEAD = timedelta(hours=1)  # before a period ends, the next accounts are opened
 ACTIVE = timedelta(days=7)  # used since then = active
 
 
