@@ -58,10 +58,11 @@ class TestAddress:
         path, body = path_of(address, world.ours), body_of(address, world.ours)
         record(world.ours.tenant, Charge("api_calls"), at=timezone.now())
         before = kept(world.ours.tenant)
-        for method, actor in product(METHODS, STRANGERS):
+        for actor in STRANGERS:
             with undone():
-                world.ask(actor, method, path, body)
-                assert kept(world.ours.tenant) == before, f"{method} {path} as {actor}"
+                for method in METHODS:
+                    world.ask(actor, method, path, body)
+                assert kept(world.ours.tenant) == before, f"{path} as {actor}"
 
 
 class TestTable:
