@@ -16,7 +16,8 @@ LAST_PAUSE = 0.05  # the same while the process ends
 class Attendant:
     """Runs `work` until it returns True: nothing is left to do. `call` starts it again."""
 
-    def __init__(self, work: Callable[[], bool], pause: float = PAUSE) -> None:
+    def __init__(self, name: str, work: Callable[[], bool], pause: float = PAUSE) -> None:
+        self._name = name
         self._work = work
         self._pause = pause
         self.begin()
@@ -35,7 +36,7 @@ class Attendant:
         with self._lock:
             self._is_called = True
             if self._thread is None and not self._ends.is_set():
-                self._thread = threading.Thread(target=self._run, name="attendant", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
     def finish(self, seconds: float) -> None:

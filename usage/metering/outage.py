@@ -186,7 +186,7 @@ def _await_end(_: object = None) -> None:
 
 breaker = Breaker()
 held = Held()
-attendant = Attendant(replay)
+attendant = Attendant("attendant", replay)
 recover = attendant.call  # look beside the requests whether Redis is back
 os.register_at_fork(after_in_child=begin)
 util.register_after_fork(attendant, _await_end)

@@ -98,4 +98,4 @@ def report() -> bool:
 
 
 tally = Tally()
-reporter = Attendant(report, pause=max(1, settings.HEADROOM_REPORT_SECONDS))
+reporter = Attendant("reporter", report, pause=max(1, settings.HEADROOM_REPORT_SECONDS))
