@@ -32,7 +32,7 @@ app.conf.beat_schedule = {
     "begin periods": _every(30, "begin_periods"),
     "open ahead": _every(600, "open_ahead"),
     "sweep limits": _every(300, "sweep_limits"),
-    "make partitions": _every(6 * 3600, "make_partitions"),
+    "make partitions": _every(300, "make_partitions"),
     "roll up days": _every(600, "roll_up_days"),
     "reconcile": _every(600, "reconcile"),
     "take pulse": _every(10, "take_pulse"),

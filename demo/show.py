@@ -23,6 +23,7 @@ from demo.handout import Credentials, read_credentials, write_handout
 from demo.place import Place
 from demo.preflight import HOST
 from demo.world import make_world
+from usage.metering.accounts import ensure_months
 from usage.metering.history import roll_up_days
 
 WEB_WITHIN = 60.0
@@ -69,6 +70,7 @@ def _prepare(place: Place, base_url: str, console: Console) -> Credentials:
     with console.step("Tenants", "a dozen, each with its history up to this hour"):
         credentials = make_world(read_credentials(place.handout), timezone.now())
         roll_up_days(timezone.now())
+        ensure_months(timezone.now())
         place.mail.mkdir(parents=True, exist_ok=True)
         point_channels(base_url, timezone.now())
         write_handout(place.handout, credentials, base_url=base_url, mail_dir=place.mail)
