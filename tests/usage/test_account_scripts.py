@@ -85,6 +85,15 @@ class TestOpen:
         desk.open(*ALL, epoch=2)
         assert desk.open(*ALL, before="2", epoch=3) == 0
 
+    @pytest.mark.parametrize("before", ["", "7"])
+    def test_opener_who_saw_something_else_leaves_what_came_back(self, desk: Desk, before: str) -> None:
+        """It was not flushed yet: an older Redis came back after the opener had looked."""
+        desk.open(*ALL, life="former")
+        desk.tick(3_600)
+        held = desk.everything()
+        assert desk.open(*ALL, before=before, epoch=2) == 0
+        assert desk.everything() == held
+
     def test_new_life_begins_anew(self, desk: Desk) -> None:
         desk.open(*ALL, life="former")
         desk.server.hset(keys.tenant(desk.tenant), "o:gone", 5)
