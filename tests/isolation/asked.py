@@ -55,6 +55,7 @@ def path_of(address: Address, side: Side) -> str:
 def body_of(address: Address, side: Side) -> Body:
     """What an unsafe request there carries, so that it would succeed for who may send it."""
     notice = Notice.objects.filter(tenant=side.tenant).latest("pk")
+    delivery = Delivery.objects.filter(tenant=side.tenant).latest("pk")
     forms: dict[str, dict[str, object]] = {
         "tenants:sign_in": {"username": side.people["owner"].email, "password": "a guess"},
         "tenants:reset": {"email": side.people["owner"].email},
@@ -62,9 +63,9 @@ def body_of(address: Address, side: Side) -> Body:
         "usage:set_thresholds": {"at:": ["80", "95"], "tells_refusals": "on"},
         "usage:set_people": {"members": [str(one.pk) for one in side.tenant.memberships.all()[:1]]},
         "usage:add_channel": {"kind": "webhook", "url": "https://hooks.example/new"},
-        "usage:change_channel": {"do": "test"},
-        "usage:resend_alerts": {"all": "on"},
-        "usage:resend_deliveries": {"all": "on"},
+        "usage:change_channel": {"do": "remove"},
+        "usage:resend_alerts": {"delivery": delivery.pk},
+        "usage:resend_deliveries": {"delivery": delivery.pk},
         "usage:seen": {"notice": str(notice.pk)},
         "usage:live": {"live": "off", "next": f"/t/{side.tenant.slug}/"},
         "usage:theme": {"theme": "dark", "next": f"/t/{side.tenant.slug}/"},

@@ -15,7 +15,7 @@ from tests.conftest import LONG_AGO
 from tests.usage.counted import refuse, use
 from usage.alerts.setup import add_endpoint
 from usage.metering.standings import restand
-from usage.models import Threshold
+from usage.models import Delivery, Threshold
 from usage.wishes import ask_for_plan
 
 
@@ -67,4 +67,7 @@ def _history(tenant: Tenant, word: str, used: int, asker: User, at: datetime) ->
     use(tenant, "api_calls", used, at=at, label=f"GET /{word}")
     refuse(tenant, "api_calls", 1, at=at)
     restand({tenant.pk: at}, at)
+    Delivery.objects.filter(tenant=tenant).update(
+        status=Delivery.Status.DEAD, ended_at=at
+    )  # to be sent again
     ask_for_plan(tenant, Plan.objects.get(slug="enterprise"), person=asker, at=at)

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
 
 KNOWN = {address for address, _method in ROWS}
 OURS = [one for one in addresses() if not one.is_admins or one.name in KNOWN]
+OF_TENANTS = [one for one in OURS if "<slug:slug>" in one.route]
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 STRANGERS = ("anonymous", "other", "other-key")
 WITHOUT_KEY = [actor for actor in ACTORS if "key" not in actor and actor != "service"]
@@ -75,16 +76,26 @@ class TestTable:
 
 
 class TestOtherTenants:
-    """What a stranger gets for a tenant that exists is, to the letter, what one gets for none."""
-
-    @pytest.mark.parametrize("address", [one for one in OURS if "<slug:slug>" in one.route], ids=str)
+    @pytest.mark.parametrize("address", OF_TENANTS, ids=str)
     @pytest.mark.parametrize("htmx", [False, True])
     def test_look_as_if_they_did_not_exist(self, world: World, address: Address, htmx: bool) -> None:
+        """What a stranger gets for a tenant that exists is, to the letter, what one gets for none."""
         path, body = path_of(address, world.ours), body_of(address, world.ours)
         nowhere = path.replace(world.ours.tenant.slug, "nowhere")
         method = "POST" if address.name == "usage:ask_plan" else "GET"
         there, none = (world.send("other", method, one, body, htmx=htmx) for one in (path, nowhere))
         assert (there.status_code, there.content) == (none.status_code, none.content)
+
+    @pytest.mark.parametrize("address", OF_TENANTS, ids=str)
+    def test_give_up_nothing_to_who_asks_in_their_own_name(self, world: World, address: Address) -> None:
+        """An owner's own address, but with our channel, delivery or member in it."""
+        path, body = path_of(address, world.ours), body_of(address, world.ours)
+        path, before = path.replace(world.ours.tenant.slug, world.theirs.tenant.slug), kept(world.ours.tenant)
+        with undone():
+            for method, htmx in product(METHODS, (False, True)):
+                answer = world.ask("other", method, path, body, htmx=htmx)
+                assert not shown(answer, world.ours.marks, body), f"{method} {path}"
+            assert kept(world.ours.tenant) == before
 
     @pytest.mark.parametrize(("actor", "path"), [("owner", "/t/zephyrine-works/"), ("key", "/api/usage")])
     def test_show_to_their_own_what_is_looked_for_above(self, world: World, actor: str, path: str) -> None:
