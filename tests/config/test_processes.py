@@ -47,6 +47,8 @@ def signal_soon(number: signal.Signals) -> Iterator[None]:
         timer.join()
 
 
+# A signal may come while psutil reads a file of /proc, which is then closed by the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestGroup:
     def test_stops_its_programs_and_their_children(self, tmp_path: Path) -> None:
         with Group(tmp_path) as group:
@@ -54,7 +56,7 @@ class TestGroup:
             eventually(lambda: group.log_of("parent").read_text())
             child = int(group.log_of("parent").read_text())
             assert not is_gone(child)
-        assert is_gone(child)
+        eventually(lambda: is_gone(child))  # killed, but not yet buried where the machine is busy
         assert group.code == 0
 
     def test_ends_when_one_program_ends_and_takes_its_children_along(
