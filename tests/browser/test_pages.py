@@ -18,11 +18,14 @@ TENANT = (
     "metrics/bandwidth/",
     "plan/",
     "alerts/",
+    "why/",
 )
 OPERATIONS = (
     "/staff/tenants/",
     "/staff/tenants/?state=over",
     "/staff/inbox/",
+    "/staff/deliveries/",
+    "/staff/health/",
     "/t/quarry/",
     "/t/meadow/plan/",
 )
