@@ -18,6 +18,7 @@ from usage.metering import links, outage
 
 THREADS = 16
 WITHIN = 30.0
+DEADLINE = 0.1  # seconds, as it is by default
 
 
 @contextmanager
@@ -26,6 +27,7 @@ def redis_behind_proxy() -> Iterator[Proxy]:
     url = urlsplit(settings.HEADROOM_REDIS_URL)
     with Proxy((str(url.hostname), url.port or 6379)) as proxy:
         login = f":{url.password}@" if url.password else ""
+        before, settings.HEADROOM_REDIS_DEADLINE = settings.HEADROOM_REDIS_DEADLINE, DEADLINE
         settings.HEADROOM_REDIS_URL = f"redis://{login}127.0.0.1:{proxy.port}{url.path}"
         links.forget()
         try:
@@ -34,6 +36,7 @@ def redis_behind_proxy() -> Iterator[Proxy]:
             recovered()
         finally:
             settings.HEADROOM_REDIS_URL = url.geturl()
+            settings.HEADROOM_REDIS_DEADLINE = before
             outage.begin()
             links.forget()
 

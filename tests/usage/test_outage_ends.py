@@ -65,6 +65,7 @@ class TestProcess:
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "DATABASE_URL": f"{database}&port={place['PORT']}",
                 "REDIS_URL": self.through_proxy,
+                "HEADROOM_REDIS_DEADLINE_MS": "100",
             },
             pass_fds=[ear],
             stdout=subprocess.PIPE,
