@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     consumes,
-    initialize,
     multiple,
     precondition,
     rule,
@@ -71,8 +70,8 @@ class CountingMachine(CallingMachine):
     readings: Bundle[Reading] = Bundle("readings")
     writers: Bundle[Any] = Bundle("writers")
 
-    @initialize()
-    def begin_the_rest(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.copy: tuple[dict[Any, Any], Memory | None] = {}, None
         self.totals = Counter[str]()
         self.months = 0
