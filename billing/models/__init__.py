@@ -1,0 +1,19 @@
+"""What tenants may use and what it costs, as PostgreSQL remembers it."""
+
+from billing.models.catalogue import MAX_QUANTITY, QUANTITY, Metric
+from billing.models.entitlements import Entitlement, EntitlementChange
+from billing.models.plans import Allowance, Plan, PriceTier
+from billing.models.subscriptions import Override, Subscription
+
+__all__ = [
+    "MAX_QUANTITY",
+    "QUANTITY",
+    "Allowance",
+    "Entitlement",
+    "EntitlementChange",
+    "Metric",
+    "Override",
+    "Plan",
+    "PriceTier",
+    "Subscription",
+]

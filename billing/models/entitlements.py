@@ -1,0 +1,52 @@
+"""The version of what each tenant may use, and the changes that counting has yet to take over."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from tenants.models import Tenant
+
+
+class Entitlement(models.Model):
+    """The version of what a tenant may use; a tenant without a row is at version 0.
+
+    Raised under its row lock by whatever changes the limits, so that of two states the newer has the higher number.
+    """
+
+    tenant = models.OneToOneField(Tenant, models.CASCADE, primary_key=True)
+    version = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.tenant}: version {self.version}"
+
+
+class EntitlementChangeQuerySet(models.QuerySet["EntitlementChange"]):
+    def waiting(self) -> EntitlementChangeQuerySet:
+        """Changes that counting has not taken over yet, oldest first."""
+        return self.filter(felt_at=None).order_by("pk")
+
+    def unjudged(self) -> EntitlementChangeQuerySet:
+        """Changes that counting has taken over, but that thresholds were not judged after."""
+        return self.filter(felt_at__isnull=False, judged_at=None).order_by("pk")
+
+
+class EntitlementChange(models.Model):
+    """One change of what a tenant may use: who, when, why; waits here until counting has taken it over."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="entitlement_changes")
+    version = models.PositiveBigIntegerField()
+    reason = models.CharField(max_length=250)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField()
+    felt_at = models.DateTimeField(null=True)
+    judged_at = models.DateTimeField(null=True)
+
+    objects = EntitlementChangeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "version"], name="one_change_per_version")]
+        indexes = [models.Index(fields=["id"], condition=models.Q(judged_at=None), name="changes_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}: {self.reason}"
