@@ -68,7 +68,8 @@ class TestGroup:
             group.wait()
         assert group.code == 1
         assert f"goes ended with code 3; its log: {tmp_path}/goes.log" in capfd.readouterr().err
-        assert is_gone(int((tmp_path / "goes.log").read_text()))
+        child = int((tmp_path / "goes.log").read_text())
+        eventually(lambda: is_gone(child))
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_takes_a_signal_as_the_wish_to_stop(self, tmp_path: Path, number: signal.Signals) -> None:
