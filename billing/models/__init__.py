@@ -1,6 +1,7 @@
 """What tenants may use and what it costs, as PostgreSQL remembers it."""
 
 from billing.models.catalogue import MAX_QUANTITY, QUANTITY, Metric
+from billing.models.costs import TYPED_IN, CostBill, CostRow, PendingImport, PendingPart
 from billing.models.entitlements import Entitlement, EntitlementChange
 from billing.models.plans import Allowance, Plan, PriceTier
 from billing.models.subscriptions import Override, Subscription
@@ -8,11 +9,16 @@ from billing.models.subscriptions import Override, Subscription
 __all__ = [
     "MAX_QUANTITY",
     "QUANTITY",
+    "TYPED_IN",
     "Allowance",
+    "CostBill",
+    "CostRow",
     "Entitlement",
     "EntitlementChange",
     "Metric",
     "Override",
+    "PendingImport",
+    "PendingPart",
     "Plan",
     "PriceTier",
     "Subscription",
