@@ -1,9 +1,10 @@
 """Bills of providers, their rows, and files that wait for a yes."""
 
-import django.core.validators
-import django.db.models.deletion
 import uuid
 from decimal import Decimal
+
+import django.core.validators
+import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
