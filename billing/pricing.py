@@ -1,23 +1,62 @@
-"""What quantities cost: a pure function of quantities and prices. The estimate and every bill are this call."""
+"""What quantities cost: a pure function of quantities and prices. Estimate, what-if and statement are this call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
 
 from billing.models import Allowance
 
-CENT = Decimal("0.01")
+CENTS = 100
+NOTHING = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """`price` per `per` base units, for billable units up to `up_to` (none = all the rest)."""
+    """`price` per `per` base units, for billable units up to `up_to` (none = all the rest).
+
+    `rounds_up`: a begun package of `per` units costs as much as a whole one.
+    """
 
     up_to: int | None
     price: Decimal
     per: int
+    rounds_up: bool = False
+
+    def of(self, units: Fraction) -> Fraction:
+        """The exact amount of `units` of this tier."""
+        packages = units / self.per
+        return Fraction(self.price) * (ceil(packages) if self.rounds_up else packages)
+
+    def units_for(self, money: Fraction) -> int:
+        """The most units of this tier that `money` pays for; its price is not zero."""
+        packages = money / Fraction(self.price)
+        return floor(packages) * self.per if self.rounds_up else floor(packages * self.per)
+
+
+@dataclass(frozen=True, slots=True)
+class TierPart:
+    """What of a metric's billable units falls into one tier, the units `above` those of the tiers before."""
+
+    tier: Tier
+    above: int
+    units: Fraction
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What was used of a metric in a period: of a sum its units, of a distinct its members, of a level what stands.
+
+    A level also has the `excess` of its hours, unit-hours above what was included then, and the `hours` of its period.
+    """
+
+    used: int
+    excess: int = 0
+    hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +66,98 @@ class Price:
     included: int | None
     tiers: tuple[Tier, ...]
 
-    def billable(self, used: int) -> int:
-        """Units of `used` beyond the included ones."""
+    def beyond(self, used: int) -> int:
+        """Units of `used` above the included ones."""
         return 0 if self.included is None else max(0, used - self.included)
 
-    def of(self, units: int) -> Decimal:
-        """The exact, unrounded amount of `units` billable units, tier after tier."""
-        amount, below = Decimal(0), 0
+    def billable(self, use: Use) -> Fraction:
+        """What is billed: units beyond the included ones; of a level the mean of them over the period's hours."""
+        return Fraction(use.excess, use.hours) if use.hours else Fraction(self.beyond(use.used))
+
+    def of(self, units: Fraction | int) -> Fraction:
+        """The exact, unrounded amount of `units` billable units."""
+        return sum((tier.of(share) for tier, _, share in self._shares(Fraction(units))), NOTHING)
+
+    def parts(self, units: Fraction) -> tuple[TierPart, ...]:
+        """`units` billable units, tier after tier, each rounded, so that what is shown adds up."""
+        return tuple(
+            TierPart(tier, above, share, rounded(tier.of(share)))
+            for tier, above, share in self._shares(units)
+        )
+
+    def units_for(self, money: Decimal) -> int | None:
+        """The most billable units that `money` pays for; None where no number of them costs more."""
+        left, units = Fraction(money), 0
         for tier in self.tiers:
-            top = units if tier.up_to is None else min(units, tier.up_to)
-            if top > below:
-                amount += Decimal(top - below) * tier.price / Decimal(tier.per)
-                below = top
-        return amount
+            size = None if tier.up_to is None else tier.up_to - units
+            most = tier.units_for(left) if tier.price else size
+            if size is None or (most is not None and most < size):
+                return None if most is None else units + most
+            left, units = left - tier.of(Fraction(size)), units + size
+        return None
+
+    def _shares(self, units: Fraction) -> Sequence[tuple[Tier, int, Fraction]]:
+        """Each tier that `units` reach, the units below it, and how many fall into it."""
+        shares, below = [], 0
+        for tier in self.tiers:
+            if units > below:
+                top = units if tier.up_to is None else min(units, Fraction(tier.up_to))
+                shares.append((tier, below, top - below))
+            below = tier.up_to or below
+        return shares
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """A plan's base fee for `days` of a period's `of` days."""
+
+    plan: str
+    fee: Decimal
+    days: int
+    of: int
+
+    @property
+    def exact(self) -> Fraction:
+        return Fraction(self.fee) * self.days / self.of
+
+    @property
+    def amount(self) -> Decimal:
+        return rounded(self.exact)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One metric on an estimate: units beyond the included ones and their exact amount."""
+    """One metric on a bill: what was used, what of it is billed, and the price of each tier it reached."""
 
     metric: str
-    used: int
-    billable: int
-    amount: Decimal
+    price: Price
+    use: Use
+    billable: Fraction
+    parts: tuple[TierPart, ...]
+
+    @property
+    def amount(self) -> Decimal:
+        return sum((part.amount for part in self.parts), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a period costs with the quantities given; amounts are exact until `rounded`."""
+class Bill:
+    """What a period costs with the quantities given. Lines are rounded, so that they add up to the total."""
 
-    base_fee: Decimal
+    fees: tuple[Fee, ...]
     lines: tuple[Line, ...]
 
     @property
+    def base_fee(self) -> Decimal:
+        return sum((fee.amount for fee in self.fees), Decimal(0))
+
+    @property
     def overage(self) -> Decimal:
-        """The sum of the lines, each rounded to the cent, so that what is shown adds up."""
-        return sum((rounded(line.amount) for line in self.lines), Decimal(0))
+        return sum((line.amount for line in self.lines), Decimal(0))
 
     @property
     def total(self) -> Decimal:
-        return rounded(self.base_fee) + self.overage
+        return self.base_fee + self.overage
 
 
 def price_of(allowance: Allowance, included: int | None) -> Price:
@@ -74,21 +165,21 @@ def price_of(allowance: Allowance, included: int | None) -> Price:
     if allowance.beyond != Allowance.Beyond.BILL:
         return Price(included, ())
     tiers = sorted(allowance.tiers.all(), key=lambda tier: (tier.up_to is None, tier.up_to or 0))
-    return Price(included, tuple(Tier(tier.up_to, tier.price, tier.per) for tier in tiers))
+    return Price(included, tuple(Tier(tier.up_to, tier.price, tier.per, tier.rounds_up) for tier in tiers))
 
 
-def estimate(base_fee: Decimal, prices: Mapping[str, Price], quantities: Mapping[str, int]) -> Estimate:
-    """Price `quantities` (metric code -> used base units); metrics without a price are not on it."""
-    return Estimate(base_fee, tuple(_lines(prices, quantities)))
+def bill(fees: Sequence[Fee], prices: Mapping[str, Price], uses: Mapping[str, Use]) -> Bill:
+    """Price `uses` (metric code -> use); metrics without a price are not on it."""
+    return Bill(
+        tuple(fees), tuple(_line(code, price, uses.get(code, Use(0))) for code, price in prices.items())
+    )
 
 
-def _lines(prices: Mapping[str, Price], quantities: Mapping[str, int]) -> Iterable[Line]:
-    for metric, price in prices.items():
-        used = quantities.get(metric, 0)
-        units = price.billable(used)
-        yield Line(metric, used, units, price.of(units))
+def _line(metric: str, price: Price, use: Use) -> Line:
+    billable = price.billable(use)
+    return Line(metric, price, use, billable, price.parts(billable))
 
 
-def rounded(amount: Decimal) -> Decimal:
+def rounded(amount: Fraction | Decimal) -> Decimal:
     """`amount` to the cent, halves to the even cent; done only where money is shown or issued."""
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
+    return Decimal(round(Fraction(amount) * CENTS)).scaleb(-2)

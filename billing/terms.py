@@ -58,8 +58,9 @@ def cautions(plan: Plan) -> list[str]:
 
 
 def price_words(tier: PriceTier, metric: Metric) -> str:
-    """“0.001 per 1”, “0.05 per 1 MB”."""
-    return f"{plain(tier.price)} per {spelled(tier.per, metric)}"
+    """“0.001 per 1”, “0.05 per 1 MB”, “0.40 per begun 1,000”."""
+    begun = "begun " if tier.rounds_up else ""
+    return f"{plain(tier.price)} per {begun}{spelled(tier.per, metric)}"
 
 
 def plain(amount: Decimal) -> str:

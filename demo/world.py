@@ -23,7 +23,7 @@ from tenants.keys import KeyRefused, create_key, find_key, revoke_key
 from tenants.models import ApiKey, Membership, Tenant, User
 from usage.metering import ledger
 from usage.metering.ledger import NOTHING
-from usage.metering.standings import restand
+from usage.metering.standings import Touch, restand
 
 KEY_NAME = "Demo"
 LAST_ANCHOR = 28
@@ -127,4 +127,4 @@ def _write_histories(players: Sequence[Player], staff: User, at: datetime) -> No
         stored = ledger.totals([(one.tenant.pk, at.date())]).get((one.tenant.pk, storage.pk), NOTHING).used
         fill_shelf(one.tenant, stored, at)
     deliver_history(list(used), staff, at)
-    restand(used, at)
+    restand({pk: Touch(last) if last else None for pk, last in used.items()}, at)

@@ -82,7 +82,8 @@ def make_tenant(db: None) -> MakeTenant:
     """Makes tenants; with the slug of a plan, on that plan for long."""
 
     def make(slug: str = "northwind", plan: str | None = None, **fields: Any) -> Tenant:
-        tenant = Tenant.objects.create(slug=slug, **{"name": slug.replace("-", " ").title(), **fields})
+        fields = {"name": slug.replace("-", " ").title(), "created_at": LONG_AGO, **fields}
+        tenant = Tenant.objects.create(slug=slug, **fields)
         if plan:
             subscribe(tenant, Plan.objects.get(slug=plan), at=LONG_AGO, actor=None, reason="test")
         return tenant

@@ -146,7 +146,7 @@ class TierForm(forms.ModelForm[PriceTier]):
 
     class Meta:
         model = PriceTier
-        fields = ("up_to", "price", "per")
+        fields = ("up_to", "price", "per", "rounds_up")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -189,7 +189,22 @@ class TierFormSet(BaseInlineFormSet[PriceTier, Allowance, TierForm]):
             raise ValidationError(f"Units beyond {top} have no price: leave the end of the last tier empty.")
         if len(ends) > len(closed) + 1:
             raise ValidationError("Several tiers have no end: only the last one leaves it empty.")
+        self._refuse_cut_packages()
         super().clean()
+
+    def _refuse_cut_packages(self) -> None:
+        """A tier sold in whole packages holds a whole number of them, or its last one would be paid and not had."""
+        rows = [form.cleaned_data for form in self.forms if _stays(form) and form.cleaned_data["up_to"]]
+        below = 0
+        for row in sorted(rows, key=lambda row: row["up_to"]):
+            size, per = row["up_to"] - below, row["per"]
+            if row["rounds_up"] and size % per:
+                metric = self.instance.metric
+                raise ValidationError(
+                    f"The tier up to {spelled(row['up_to'], metric)} holds {spelled(size, metric)}, "
+                    f"no whole number of packages of {spelled(per, metric)}: move its end."
+                )
+            below = row["up_to"]
 
 
 def _stays(form: TierForm) -> bool:

@@ -96,6 +96,12 @@ class PriceTier(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Base units the price is for: 1 000 000 for 1 MB."),
     )
+    rounds_up = models.BooleanField(
+        _("whole packages"),
+        default=False,
+        db_default=False,
+        help_text=_("A begun package of so many units costs as much as a whole one."),
+    )
     history = HistoricalRecords()
 
     class Meta:

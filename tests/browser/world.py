@@ -13,7 +13,7 @@ from tenants.keys import create_key
 from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO, PASSWORD
 from tests.usage.counted import move, refuse, see, use
-from usage.metering.standings import restand
+from usage.metering.standings import Touch, restand
 
 STAFF = "sam@ops.example"
 MB = 10**6
@@ -61,7 +61,7 @@ def make_world(at: datetime) -> World:
     )
     use(world.quarry.tenant, "api_calls", 1_000, at=at)
     _busy(world.meadow.tenant, at)
-    restand({place.tenant.pk: at for place in (world.quarry, world.meadow)}, at)
+    restand({place.tenant.pk: Touch(at) for place in (world.quarry, world.meadow)}, at)
     return world
 
 

@@ -14,7 +14,7 @@ from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO
 from tests.usage.counted import refuse, use
 from usage.alerts.setup import add_endpoint
-from usage.metering.standings import restand
+from usage.metering.standings import Touch, restand
 from usage.models import Delivery, Threshold
 from usage.wishes import ask_for_plan
 
@@ -66,7 +66,7 @@ def _history(tenant: Tenant, word: str, used: int, asker: User, at: datetime) ->
     """Counts and refusals in the ledger, the alerts they raise, a wish in the staff inbox."""
     use(tenant, "api_calls", used, at=at, label=f"GET /{word}")
     refuse(tenant, "api_calls", 1, at=at)
-    restand({tenant.pk: at}, at)
+    restand({tenant.pk: Touch(at)}, at)
     Delivery.objects.filter(tenant=tenant).update(
         status=Delivery.Status.DEAD, ended_at=at
     )  # to be sent again

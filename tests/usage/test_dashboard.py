@@ -144,10 +144,10 @@ class TestMoney:
         use(tenant, "api_calls", 501_500)
         use(tenant, "bandwidth", 100_050 * MB)
         board = dashboard(tenant, NOW)
-        assert board.estimate is not None
+        assert board.bill is not None
         assert meter(board, "api_calls").amount == Decimal("1.50")
         assert meter(board, "bandwidth").amount == Decimal("1.00")
-        assert (board.estimate.overage, board.estimate.total) == (Decimal("2.50"), Decimal("201.50"))
+        assert (board.bill.overage, board.bill.total) == (Decimal("2.50"), Decimal("201.50"))
         assert meter(board, "bandwidth").when_note == "$0.02 per MB"
 
     def test_is_kept_from_who_may_not_see_it(self, make_tenant: MakeTenant) -> None:
@@ -155,7 +155,7 @@ class TestMoney:
         use(tenant, "api_calls", 501_500)
         board = dashboard(tenant, NOW, with_money=False)
         shown = f"{board.tiles} {[(one.when, one.when_note, one.figure_is) for one in board.meters]}"
-        assert board.estimate is None
+        assert board.bill is None
         assert all(one.amount is None for one in board.meters)
         assert "$" not in shown
 

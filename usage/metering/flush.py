@@ -18,7 +18,7 @@ from billing.models import Metric
 from usage.metering import accounts, keys, ledger, scripts
 from usage.metering.catalogue import catalogue
 from usage.metering.ledger import NOTHING, Counts, Total, Totals
-from usage.metering.standings import restand
+from usage.metering.standings import Touch, restand
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def flush(bulk: redis.Redis, at: datetime, *, only: int | None = None) -> int:
             _ensure_months(counts, at)
             with transaction.atomic():
                 ledger.keep(counts)
-                restand({one.tenant_id: one.last_used for one in snapshots}, at)
+                restand(_touched(snapshots, counts), at)
                 # Redis gives up only what is committed, also where a host calls from inside its own transaction.
                 transaction.on_commit(partial(_settle, bulk, snapshots))
             count += len(snapshots)
@@ -196,6 +196,13 @@ def _read_hour(tenant_id: int, hour: Hour, metrics: Mapping[str, Metric], counts
         elif kind == "lp":
             moves = [int(hour.counts.get(f"{part}:{code}".encode(), 0)) for part in ("la", "lr", "lp", "lc")]
             counts.level_hours.append((tenant_id, metric.pk, at, epoch, *moves))
+
+
+def _touched(snapshots: Iterable[Snapshot], counts: Counts) -> dict[int, Touch]:
+    moved: dict[int, datetime] = {}
+    for tenant_id, _, hour, *_ in counts.level_hours:
+        moved[tenant_id] = min(hour, moved.get(tenant_id, hour))
+    return {one.tenant_id: Touch(one.last_used, moved.get(one.tenant_id)) for one in snapshots}
 
 
 _months: set[date] = set()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from billing.entitlements import Entitlements, entitlements_of
-from billing.pricing import estimate, price_of
+from billing.contracts import Contracts
+from billing.entitlements import Entitlements
+from billing.periods import period_at
+from billing.pricing import Bill, Use, bill
+from billing.rates import Rates
 from tenants.models import Tenant
 from usage.alerts.thresholds import Reading, judge
 from usage.metering import ledger
 from usage.metering.ledger import NOTHING, Totals
 from usage.models import Standing
+from usage.money import accruals
 from usage.states import percent_of, risk_of, state_of
 
 MOST_PERCENT = 999
@@ -31,16 +36,30 @@ FIELDS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What a flush brought of a tenant: when it was last used, and the first hour whose levels moved, if any did."""
+
+    last_used: datetime
+    levels_since: datetime | None = None
+
+
 @transaction.atomic
-def restand(last_used: Mapping[int, datetime | None], at: datetime) -> None:
-    """Judge and write down where tenants stand; `last_used` has their ids, and when each was used if that is new."""
+def restand(touched: Mapping[int, Touch | None], at: datetime) -> None:
+    """Judge and write down where tenants stand; `touched` has their ids, and what is new of each if anything is."""
     # Two who judge the same tenant take turns, so that the later one sees what the first has told and written.
-    tenants = list(Tenant.objects.filter(pk__in=last_used).select_for_update(no_key=True).order_by("pk"))
-    rights = entitlements_of(tenants, at)
-    totals = ledger.totals((tenant.pk, rights[tenant.pk].period.first) for tenant in tenants)
+    tenants = list(Tenant.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("pk"))
+    accruals.forget({pk: one.levels_since for pk, one in touched.items() if one and one.levels_since})
+    periods = {tenant.pk: period_at(tenant, at) for tenant in tenants}
+    contracts = Contracts(tenants, min((one.starts for one in periods.values()), default=at))
+    rights = {tenant.pk: contracts.entitlements(tenant, at) for tenant in tenants}
+    totals = ledger.totals((pk, period.first) for pk, period in periods.items())
     readings = [_reading(rights[tenant.pk], totals) for tenant in tenants]
     judge([one for one in readings if not one.tenant.is_closed], at)
-    _write([_standing(one, at) for one in readings], last_used)
+    rates = [contracts.rates(tenant, periods[tenant.pk], at) for tenant in tenants]
+    excess = accruals.accrued(rates, at)
+    bills = [_bill(reading, rate, excess) for reading, rate in zip(readings, rates, strict=True)]
+    _write([_standing(one, bill, at) for one, bill in zip(readings, bills, strict=True)], touched)
 
 
 def _reading(rights: Entitlements, totals: Totals) -> Reading:
@@ -56,15 +75,26 @@ def _reading(rights: Entitlements, totals: Totals) -> Reading:
     )
 
 
-def _standing(reading: Reading, at: datetime) -> Standing:
+def _bill(reading: Reading, rates: Rates, excess: Mapping[tuple[int, int], int]) -> Bill:
+    """What its use costs so far, beside its base fee."""
+    hours = rates.period.days * 24
+    uses = {
+        code: Use(reading.used.get(code, 0), excess.get((rates.tenant.pk, rate.metric.pk), 0), hours)
+        if rate.is_level
+        else Use(reading.used.get(code, 0))
+        for code, rate in rates.rates.items()
+    }
+    return bill((), rates.prices, uses)
+
+
+def _standing(reading: Reading, spent: Bill, at: datetime) -> Standing:
     rights = reading.entitlements
-    prices = {code: price_of(limit.allowance, limit.included) for code, limit in rights.limits.items()}
     standing = Standing(
         tenant=reading.tenant,
         plan=rights.plan,
         period=rights.period.first,
         period_ends=rights.period.ends,
-        overage=estimate(rights.plan.base_fee, prices, reading.used).overage,
+        overage=spent.overage,
         refused=sum(reading.refused.values()),
         counted_at=at,
     )
@@ -79,12 +109,13 @@ def _standing(reading: Reading, at: datetime) -> Standing:
     return standing
 
 
-def _write(standings: Sequence[Standing], last_used: Mapping[int, datetime | None]) -> None:
+def _write(standings: Sequence[Standing], touched: Mapping[int, Touch | None]) -> None:
     """Upsert; a tenant that was only judged keeps the time it was last used."""
-    for used, fields in ((True, [*FIELDS, "last_used"]), (False, FIELDS)):
-        rows = [one for one in standings if (last_used[one.tenant_id] is not None) == used]
+    for is_touched, fields in ((True, [*FIELDS, "last_used"]), (False, FIELDS)):
+        rows = [one for one in standings if (touched[one.tenant_id] is not None) == is_touched]
         for one in rows:
-            one.last_used = last_used[one.tenant_id]
+            touch = touched[one.tenant_id]
+            one.last_used = touch.last_used if touch else None
         Standing.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["tenant"], update_fields=fields
         )

@@ -1,6 +1,7 @@
 """The tables of `usage`: counts, standings, alerts and their receivers, signs of life."""
 
 from usage.endpoints import AlertChoice, Endpoint, MailChoice
+from usage.models.accruals import LevelAccrual
 from usage.models.alerts import Alert, Delivery, JudgedLimit, Notice, Threshold
 from usage.models.counts import (
     Daybook,
@@ -26,6 +27,7 @@ __all__ = [
     "Endpoint",
     "Heartbeat",
     "JudgedLimit",
+    "LevelAccrual",
     "LevelDay",
     "LevelHour",
     "MailChoice",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from billing.models import Metric, Plan
 from billing.periods import Period
-from billing.pricing import Estimate
+from billing.pricing import Bill
 from tenants.models import Tenant
 from usage.reports.alerts import AlertLine, recent_alerts
 from usage.reports.counts import Counts
@@ -25,7 +25,7 @@ LABELS = 4
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A tenant at one moment; `meters` are sorted by risk. `estimate` is None for those who see no money."""
+    """A tenant at one moment; `meters` are sorted by risk. `bill` is None for those who see no money."""
 
     tenant: Tenant
     plan: Plan
@@ -35,7 +35,7 @@ class Dashboard:
     is_live: bool
     is_delayed: bool
     meters: tuple[Meter, ...]
-    estimate: Estimate | None
+    bill: Bill | None
     alerts: tuple[AlertLine, ...]
     labels: Labels | None
     causes: dict[str, int]  # refusals of the last 24 h
@@ -46,7 +46,7 @@ class Dashboard:
 
     @property
     def tiles(self) -> list[Tile]:
-        return list(tiles(self.meters, self.estimate, self.causes, self.plan, self.period, self.at))
+        return list(tiles(self.meters, self.bill, self.causes, self.plan, self.period, self.at))
 
     @property
     def is_unused(self) -> bool:
@@ -77,7 +77,7 @@ def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashb
         is_live=read.is_live,
         is_delayed=read.is_delayed,
         meters=read.meters,
-        estimate=read.estimate,
+        bill=read.bill,
         alerts=recent_alerts(tenant, at, most=ALERTS),
         labels=_top_labels(read.meters, read.counts, read.period),
         causes=causes,

@@ -74,12 +74,12 @@ def _daily(meter: Meter) -> list[Document]:
 
 
 def _estimate(board: Dashboard) -> Document | None:
-    if board.estimate is None:
+    if board.bill is None:
         return None
     return {
-        "base_fee": _money(board.estimate.base_fee),
-        "overage": _money(board.estimate.overage),
-        "total": _money(board.estimate.total),
+        "base_fee": _money(board.bill.base_fee),
+        "overage": _money(board.bill.overage),
+        "total": _money(board.bill.total),
     }
 
 

@@ -43,7 +43,7 @@ class Facts:
     @property
     def excess(self) -> int:
         """Units beyond the included ones."""
-        return self.price.billable(self.used)
+        return self.price.beyond(self.used)
 
     @property
     def percent(self) -> int | None:

@@ -26,7 +26,7 @@ def whole_money(amount: Decimal) -> str:
 
 
 def price(metric: Metric, tier: Tier) -> str:
-    """What a unit costs: “$0.05 per MB”, “$0.001 each”, “$0.40 per 1,000”."""
+    """What a unit costs: “$0.05 per MB”, “$0.001 each”, “$0.40 per 1,000”, “$0.40 per begun 1,000”."""
     amount = _signed(tier.price, _exact(tier.price))
     if metric.unit == Metric.Unit.BYTES:
         per = PER_BYTES.get(tier.per) or units.number(metric, tier.per)
@@ -34,7 +34,8 @@ def price(metric: Metric, tier: Tier) -> str:
         return _("%(price)s each") % {"price": amount}
     else:
         per = f"{tier.per:,}"
-    return _("%(price)s per %(unit)s") % {"price": amount, "unit": per}
+    words = _("%(price)s per begun %(unit)s") if tier.rounds_up else _("%(price)s per %(unit)s")
+    return words % {"price": amount, "unit": per}
 
 
 def prices(metric: Metric, of: Price) -> str:

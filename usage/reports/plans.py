@@ -9,17 +9,18 @@ from datetime import datetime
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.entitlements import Entitlements, Limit, offers
+from billing.entitlements import Entitlements, Limit
 from billing.models import Allowance, Plan
-from billing.pricing import estimate, price_of
+from billing.pricing import Bill, price_of
 from tenants.models import Membership, Tenant
 from usage import units
 from usage.models import Notice
+from usage.money.bills import what_if
 from usage.reports import dates
 from usage.reports.fits import Fit, fit_of
 from usage.reports.meters import Look, Meter
 from usage.reports.money import money, prices, whole_money
-from usage.reports.readings import Reading, read
+from usage.reports.readings import Reading, contracts_of, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,14 @@ class PlanReport:
 
 def plan_report(tenant: Tenant, at: datetime, *, with_money: bool) -> PlanReport:
     """All plans on offer, and the tenant's own, measured against what it uses now."""
-    rights, offered = offers(tenant, at)
-    now = read(rights, at, with_money=with_money)
-    asked = _asked(tenant)
-    cards = [_card(now, offer, asked, with_money) for offer in offered]
+    contracts = contracts_of(tenant, at)
+    now = read(contracts, tenant, at, with_money=False)  # what each plan costs is asked for all at once
+    plans = contracts.offered(now.plan)
+    asked, bills = _asked(tenant), what_if(contracts, tenant, plans, now.counts.totals, at)
+    cards = [
+        _card(now, contracts.entitlements(tenant, at, plan=plan), asked, cost if with_money else None)
+        for plan, cost in zip(plans, bills, strict=True)
+    ]
     best = _best(cards)
     return PlanReport(
         tenant=tenant,
@@ -97,7 +102,8 @@ def _asked(tenant: Tenant) -> set[int | None]:
     return set(waiting.values_list("plan_id", flat=True))
 
 
-def _card(now: Reading, offer: Entitlements, asked: Container[int | None], with_money: bool) -> PlanCard:
+def _card(now: Reading, offer: Entitlements, asked: Container[int | None], cost: Bill | None) -> PlanCard:
+    """`cost`: of the present period on this plan; none for those who see no money."""
     plan = offer.plan
     is_current = plan.pk == now.plan.pk
     there = now.meters if is_current else tuple(sorted(_meters(now, offer), key=lambda meter: meter.risk))
@@ -107,24 +113,19 @@ def _card(now: Reading, offer: Entitlements, asked: Container[int | None], with_
         is_current=is_current,
         is_asked=plan.pk in asked,
         is_suggested=False,
-        price=whole_money(plan.base_fee) if with_money else "",
-        price_note=_price_note(plan, there, fit) if with_money else "",
-        included=tuple(_included(limit, with_money) for limit in offer.limits.values()),
+        price=whole_money(plan.base_fee) if cost else "",
+        price_note=_price_note(plan, cost, fit) if cost else "",
+        included=tuple(_included(limit, cost is not None) for limit in offer.limits.values()),
         meters=there,
         fit=fit,
     )
 
 
-def _price_note(plan: Plan, there: Sequence[Meter], fit: Fit) -> str:
-    """What a whole month of present use would cost, where that is not the fee alone."""
-    total = estimate(
-        plan.base_fee,
-        {meter.metric.code: meter.price for meter in there},
-        {meter.metric.code: meter.used for meter in there},
-    ).total
-    if total > plan.base_fee:
-        return _("%(total)s with present use") % {"total": money(total)}
-    if not total:
+def _price_note(plan: Plan, cost: Bill, fit: Fit) -> str:
+    """What the present use costs on it, where that is not the fee alone."""
+    if cost.total > plan.base_fee:
+        return _("%(total)s with present use") % {"total": money(cost.total)}
+    if not cost.total:
         return _("no charge")
     return _("present use is included") if fit.is_fitting else ""
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from billing.entitlements import Entitlements, entitlements
+from billing.contracts import Contracts
+from billing.entitlements import Entitlements
 from billing.models import Metric, Plan
-from billing.periods import Period, period_before
-from billing.pricing import Estimate, estimate, price_of, rounded
+from billing.periods import Period, period_at, period_before
+from billing.pricing import Bill, price_of
 from tenants.models import Tenant
 from usage.metering import Gauge, is_delayed, peek
 from usage.models import Standing
+from usage.money.bills import what_if
 from usage.reports.counts import Counts, counts
 from usage.reports.meters import Meter
 
@@ -21,7 +23,7 @@ TREND_DAYS = 60
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A tenant's meters, sorted by risk. `estimate` is None for those who see no money.
+    """A tenant's meters, sorted by risk. `bill` is None for those who see no money.
 
     While Redis does not answer (`is_delayed`) the counts are those of the last flush, at `counted_to`.
     """
@@ -35,21 +37,26 @@ class Reading:
     is_delayed: bool
     counts: Counts
     meters: tuple[Meter, ...]
-    estimate: Estimate | None
+    bill: Bill | None
 
 
 def reading(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Reading:
     """How `tenant` stands at `at`."""
-    return read(entitlements(tenant, at), at, with_money=with_money)
+    return read(contracts_of(tenant, at), tenant, at, with_money=with_money)
 
 
-def read(rights: Entitlements, at: datetime, *, with_money: bool) -> Reading:
-    """How the tenant of `rights` stands to them at `at`."""
-    tenant = rights.tenant
+def contracts_of(tenant: Tenant, at: datetime) -> Contracts:
+    """All that is written about the tenant's present period."""
+    return Contracts([tenant], period_at(tenant, at).starts, is_read_only=True)
+
+
+def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool) -> Reading:
+    """How the tenant stands to what `contracts` give it at `at`."""
+    rights = contracts.entitlements(tenant, at)
     gauges = peek(tenant, at)
     found = counts(tenant, rights.period, at, first=_horizon(rights, at))
     lay_over(found, gauges)
-    bill = _estimated(rights, found) if with_money else None
+    [bill] = what_if(contracts, tenant, [rights.plan], found.totals, at) if with_money else [None]
     meters = sorted(_meters(rights, found, bill, at), key=lambda meter: meter.risk)
     is_late = gauges is None and is_delayed()
     return Reading(
@@ -62,7 +69,7 @@ def read(rights: Entitlements, at: datetime, *, with_money: bool) -> Reading:
         is_delayed=is_late,
         counts=found,
         meters=tuple(meters),
-        estimate=bill,
+        bill=bill,
     )
 
 
@@ -86,15 +93,8 @@ def _horizon(rights: Entitlements, at: datetime) -> date:
     return min(trend, period_before(rights.tenant, rights.period).first)
 
 
-def _estimated(rights: Entitlements, found: Counts) -> Estimate:
-    """The period's cost with what is used so far."""
-    prices = {code: price_of(limit.allowance, limit.included) for code, limit in rights.limits.items()}
-    used = {code: found.totals.get(limit.metric.pk, 0) for code, limit in rights.limits.items()}
-    return estimate(rights.plan.base_fee, prices, used)
-
-
-def _meters(rights: Entitlements, found: Counts, bill: Estimate | None, at: datetime) -> Iterator[Meter]:
-    amounts = {line.metric: rounded(line.amount) for line in bill.lines} if bill else {}
+def _meters(rights: Entitlements, found: Counts, bill: Bill | None, at: datetime) -> Iterator[Meter]:
+    amounts = {line.metric: line.amount for line in bill.lines} if bill else {}
     for code, limit in rights.limits.items():
         yield Meter(
             metric=limit.metric,

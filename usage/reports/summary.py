@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Plan
 from billing.periods import Period
-from billing.pricing import Estimate, rounded
+from billing.pricing import Bill
 from usage.reports import dates
 from usage.reports.charts import percent
 from usage.reports.meters import Meter
@@ -27,7 +27,7 @@ class Tile(NamedTuple):
 
 def tiles(
     meters: Sequence[Meter],
-    bill: Estimate | None,
+    bill: Bill | None,
     causes: Mapping[str, int],
     plan: Plan,
     period: Period,
@@ -84,11 +84,7 @@ def _at_risk(meters: Sequence[Meter]) -> Tile:
 
 def _overage(meters: Sequence[Meter], plan: Plan) -> str:
     """What each metric adds."""
-    parts = [
-        f"{meter.metric.name} {money(meter.amount)}"
-        for meter in meters
-        if meter.amount and rounded(meter.amount)
-    ]
+    parts = [f"{meter.metric.name} {money(meter.amount)}" for meter in meters if meter.amount]
     if parts:
         return " + ".join(parts)
     if any(meter.is_priced for meter in meters):

@@ -1,0 +1,143 @@
+"""What is written about tenants' plans and overrides: read once for many, then asked without a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from billing.limits import Entitlements, Limit, limit_of
+from billing.models import Allowance, Entitlement, Override, Plan, Subscription
+from billing.periods import Period, period_at
+from billing.rates import Rate, Rates, rate_of
+from tenants.models import Tenant
+
+
+class NoDefaultPlan(LookupError):
+    """HEADROOM_DEFAULT_PLAN names no plan."""
+
+
+class Contracts:
+    """Plans and overrides of some tenants that were in force at `since` or came later. Six queries.
+
+    Who only reads (`is_read_only`) needs no versions of the limits, and saves one.
+    """
+
+    def __init__(self, tenants: Sequence[Tenant], since: datetime, *, is_read_only: bool = False) -> None:
+        ids = [tenant.pk for tenant in tenants]
+        # The version is read first: limits that are newer than their version are only written once more, never lost.
+        versions = Entitlement.objects.filter(tenant__in=() if is_read_only else ids)
+        self._versions = dict(versions.values_list("tenant_id", "version"))
+        self._subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=since))
+        self._overrides = _by_tenant(Override.objects.filter(tenant__in=ids).exclude(ends__lte=since))
+        self._book = _Book()
+
+    def plan(self, tenant: Tenant, at: datetime) -> Plan:
+        """The plan the tenant is on at `at`. Raises NoDefaultPlan."""
+        return self._subscribed(tenant, at) or self._book.default
+
+    def offered(self, own: Plan) -> list[Plan]:
+        """The public plans and `own`, in their order."""
+        return [plan for plan in self._book.plans.values() if plan.is_public or plan.pk == own.pk]
+
+    def entitlements(self, tenant: Tenant, at: datetime, *, plan: Plan | None = None) -> Entitlements:
+        """What the tenant may use at `at`, on its own plan or on another. Raises NoDefaultPlan."""
+        plan, given, period = plan or self.plan(tenant, at), self._given(tenant, at), period_at(tenant, at)
+        rows: Sequence[Subscription | Override] = (*self._subscriptions.get(tenant.pk, []), *given)
+        changes = [time for one in rows for time in (one.starts, one.ends) if time and time > at]
+        return Entitlements(
+            tenant,
+            self._versions.get(tenant.pk, 0),
+            plan,
+            period,
+            min([period.ends, *changes]),
+            self._book.limits(plan, [one for one in given if one.starts <= at]),
+        )
+
+    def rates(self, tenant: Tenant, period: Period, at: datetime, *, plan: Plan | None = None) -> Rates:
+        """What `period` is billed by, as seen at `at`: the plan that counts is the one it ends on so far.
+
+        With `plan`: what it would be billed by if that were the plan from its first day on.
+        `since` must not be later than the period's first moment. Raises NoDefaultPlan.
+        """
+        at = min(at, period.ends - timedelta(microseconds=1))
+        last = plan or self.plan(tenant, at)
+        return Rates(
+            tenant,
+            period,
+            last,
+            lambda moment: plan or self._plan_or_none(tenant, min(moment, at)),
+            self._book.rates(
+                last, [one for one in self._given(tenant, period.starts) if one.starts <= at], period, at
+            ),
+        )
+
+    def _subscribed(self, tenant: Tenant, at: datetime) -> Plan | None:
+        mine = self._subscriptions.get(tenant.pk, [])
+        return next((self._book.plans[one.plan_id] for one in mine if _is_running(one, at)), None)
+
+    def _plan_or_none(self, tenant: Tenant, at: datetime) -> Plan | None:
+        """The plan at `at`; none before the tenant was there."""
+        default = None if at < tenant.created_at else self._book.default
+        return self._subscribed(tenant, at) or default
+
+    def _given(self, tenant: Tenant, at: datetime) -> list[Override]:
+        """Overrides in force at `at` or later."""
+        return [one for one in self._overrides.get(tenant.pk, []) if one.ends is None or one.ends > at]
+
+
+class _Book:
+    """All plans as they are now, and the limits of each, which all its tenants without overrides share."""
+
+    def __init__(self) -> None:
+        self.plans = {plan.pk: plan for plan in Plan.objects.all()}
+        self._allowances: dict[int, list[Allowance]] = {}
+        for allowance in Allowance.objects.select_related("metric").prefetch_related("tiers"):
+            self._allowances.setdefault(allowance.plan_id, []).append(allowance)
+        self._limits = {pk: self._resolve(pk, ()) for pk in self.plans}
+        self._rates: dict[tuple[int, Period], Mapping[str, Rate]] = {}
+
+    @property
+    def default(self) -> Plan:
+        """The plan of who has none. Raises NoDefaultPlan."""
+        slug = settings.HEADROOM_DEFAULT_PLAN
+        for plan in self.plans.values():
+            if plan.slug == slug:
+                return plan
+        raise NoDefaultPlan(f"HEADROOM_DEFAULT_PLAN={slug!r} names no plan: add it.")
+
+    def limits(self, plan: Plan, overrides: Sequence[Override]) -> Mapping[str, Limit]:
+        return self._resolve(plan.pk, overrides) if overrides else self._limits[plan.pk]
+
+    def rates(
+        self, plan: Plan, overrides: Sequence[Override], period: Period, at: datetime
+    ) -> Mapping[str, Rate]:
+        """How the plan's metrics are billed; tenants without overrides share them."""
+        if not overrides and (plan.pk, period) in self._rates:
+            return self._rates[plan.pk, period]
+        rates = {
+            one.metric.code: rate_of(one, overrides, period, at) for one in self._allowances.get(plan.pk, [])
+        }
+        if not overrides:
+            self._rates[plan.pk, period] = rates
+        return rates
+
+    def _resolve(self, plan_id: int, overrides: Sequence[Override]) -> Mapping[str, Limit]:
+        return {one.metric.code: limit_of(one, overrides) for one in self._allowances.get(plan_id, [])}
+
+
+Row = TypeVar("Row", Subscription, Override)
+
+
+def _by_tenant(rows: QuerySet[Row]) -> dict[int, list[Row]]:
+    grouped: dict[int, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row.tenant_id, []).append(row)
+    return grouped
+
+
+def _is_running(one: Subscription, at: datetime) -> bool:
+    return one.starts <= at and (one.ends is None or at < one.ends)
