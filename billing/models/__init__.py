@@ -1,7 +1,7 @@
 """What tenants may use and what it costs, as PostgreSQL remembers it."""
 
 from billing.models.catalogue import MAX_QUANTITY, QUANTITY, Metric
-from billing.models.costs import TYPED_IN, CostBill, CostRow, PendingImport, PendingPart
+from billing.models.costs import TYPED_IN, WITHDRAWN, CostBill, CostRow, PendingImport, PendingPart
 from billing.models.entitlements import Entitlement, EntitlementChange
 from billing.models.plans import Allowance, Plan, PriceTier
 from billing.models.subscriptions import Override, Subscription
@@ -10,6 +10,7 @@ __all__ = [
     "MAX_QUANTITY",
     "QUANTITY",
     "TYPED_IN",
+    "WITHDRAWN",
     "Allowance",
     "CostBill",
     "CostRow",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connections, models
 from django.utils.translation import gettext_lazy as _
 
-# What typed bills have as their source; all others name their file.
+# What bills have as their source that are of no file.
 TYPED_IN = "typed in"
+WITHDRAWN = "withdrawn"
 
 
 class CostBillQuerySet(models.QuerySet["CostBill"]):
@@ -23,6 +25,11 @@ class CostBillQuerySet(models.QuerySet["CostBill"]):
     def of(self, provider: str, month: date) -> CostBillQuerySet:
         """All versions of a provider's month."""
         return self.filter(provider=provider, month=month)
+
+    def alone(self) -> None:
+        """Hold off everybody else who wants to write bills until this transaction ends."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cost bills'))")
 
 
 class CostBill(models.Model):
@@ -71,6 +78,19 @@ class CostBill(models.Model):
         return self.source == TYPED_IN
 
 
+class CostRowQuerySet(models.QuerySet["CostRow"]):
+    COPIED = ("bill_id", "line", "service", "category", "sub_account", "tags", "amount", "starts", "ends")
+
+    def copy_in(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Add rows, their values as in COPIED, tags as the text of JSON; several times as fast as INSERT."""
+        columns = ", ".join(self.COPIED)
+        with connections[self.db].cursor() as cursor:
+            table = self.model._meta.db_table
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+
+
 class CostRow(models.Model):
     """One charge of a bill: its effective cost where the provider says it, else what was billed.
 
@@ -92,6 +112,8 @@ class CostRow(models.Model):
     )
     starts = models.DateTimeField(editable=False)
     ends = models.DateTimeField(null=True, editable=False)
+
+    objects = CostRowQuerySet.as_manager()
 
     class Meta:
         ordering = ["bill", "line"]

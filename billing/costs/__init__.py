@@ -1,0 +1,1 @@
+"""What providers bill: looking at a bill before it is imported, importing it, taking it back."""
