@@ -117,6 +117,13 @@ class TestExcess:
         assert excess_of(spans) == [14, 6, 3, 0]
         assert excess_of([]) == []
 
+    def test_of_an_hour_with_two_epochs_takes_the_highest_peak_and_the_last_amount(
+        self, tenant: Tenant
+    ) -> None:
+        write(tenant, [(1, 1, [9, 4]), (1, 2, [5])])
+        span = Span(tenant.pk, storage().pk, FIRST, FIRST + 4 * HOUR, 3)
+        assert excess_of([span]) == [6 + 2 + 2]
+
     def test_of_a_tenant_that_was_never_seen_is_nothing(self, tenant: Tenant) -> None:
         assert excess_of([Span(tenant.pk, storage().pk, FIRST, FIRST + DAY, 0)]) == [0]
 
