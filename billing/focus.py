@@ -46,6 +46,11 @@ class Refused(Exception):
         self.mistakes = mistakes
         self.count = count
 
+    @property
+    def more(self) -> int:
+        """Mistakes beyond the first ones."""
+        return self.count - len(self.mistakes)
+
 
 class Reading:
     """One pass over a bill: iterate for its charges, then look at what was found.
@@ -149,7 +154,7 @@ class Reading:
         if found["BilledCost"] is None and found["EffectiveCost"] is None:
             self.note(mistake(line, "BilledCost", "", _("It is empty: every row needs it.")))
         if not self._provider_of(found):
-            remedy = _("The row names no provider: say whose bill it is beside the file.")
+            remedy = _("The row names no provider: name it in the form, or with --provider.")
             self.note(mistake(line, "ServiceProviderName", "", remedy))
         if found["ChargePeriodEnd"] and found["ChargePeriodEnd"] < found["ChargePeriodStart"]:
             remedy = _("It lies before ChargePeriodStart.")

@@ -48,7 +48,12 @@ class Fault(Exception):
 def mistake(line: int, column: str, value: str, remedy: str) -> Mistake:
     """A mistake whose value fits into a sentence and can be printed anywhere."""
     shown = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
-    return Mistake(line, column, "".join(one if one.isprintable() else "�" for one in shown), remedy)
+    return Mistake(line, column, printable(shown), remedy)
+
+
+def printable(text: str) -> str:
+    """A stranger's text as a terminal may see it: without what would steer it."""
+    return "".join(one if one.isprintable() else "�" for one in text)
 
 
 def unpacked(file: BinaryIO) -> Unpacked:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import alerts, api, deliveries, health, mail, ops, preferences, staff, tenant, why
+from usage.views import alerts, api, deliveries, health, imports, mail, ops, preferences, staff, tenant, why
 
 app_name = "usage"
 urlpatterns = [
@@ -24,6 +24,9 @@ urlpatterns = [
     path("staff/deliveries/", deliveries.deliveries, name="deliveries"),
     path("staff/deliveries/resend/", deliveries.resend_deliveries, name="resend_deliveries"),
     path("staff/deliveries/test/", deliveries.test_operations, name="test_operations"),
+    path("staff/imports/", imports.imports, name="imports"),
+    path("staff/imports/<uuid:pending>/", imports.import_preview, name="import_preview"),
+    path("staff/imports/<uuid:pending>/confirm/", imports.import_confirm, name="import_confirm"),
     path("staff/inbox/", staff.inbox, name="inbox"),
     path("staff/inbox/seen/", staff.seen, name="seen"),
     path("staff/health/", health.health, name="health"),

@@ -31,6 +31,20 @@ class TypedRow(NamedTuple):
     sub_account: str = ""
 
 
+def spelled(provider: str) -> str:
+    """A provider's name as its bills have it, whatever the case it is written in; else as it is."""
+    written = " ".join(provider.split())
+    known = (
+        CostBill.objects.filter(provider__iexact=written).order_by("pk").values_list("provider", flat=True)
+    )
+    return known.first() or written
+
+
+def former_of(provider: str, month: date) -> CostBill | None:
+    """The bill that an import of this provider's month replaces."""
+    return CostBill.objects.current().of(spelled(provider), month).first()
+
+
 @transaction.atomic
 def import_bill(reading: Reading, *, source: str, author: User | None, at: datetime) -> list[CostBill]:
     """Import all of a file: one bill per provider and month in it, each now the current one.
@@ -78,23 +92,15 @@ class _Books:
 
     def __init__(self, source: str, author: User | None, at: datetime) -> None:
         self._source, self._author, self._at = source, author, at
+        self._names: dict[str, str] = {}
         self._sums: dict[tuple[str, date], _Sum] = {}
 
     def open(self, provider: str, month: date) -> _Sum:
         """The version that is being made of a provider's month."""
-        made = self._sums.get((provider, month))
+        name = self._names.get(provider) or self._names.setdefault(provider, spelled(provider))
+        made = self._sums.get((name, month))
         if made is None:
-            last = CostBill.objects.of(provider, month).aggregate(last=Max("version"))["last"] or 0
-            bill = CostBill.objects.create(
-                provider=provider,
-                month=month,
-                version=last + 1,
-                currency=settings.HEADROOM_CURRENCY,
-                source=self._source,
-                imported_at=self._at,
-                author=self._author,
-            )
-            made = self._sums[provider, month] = _Sum(bill)
+            made = self._sums[name, month] = _Sum(self._next_version(name, month))
         return made
 
     def add(self, charges: Iterable[Charge]) -> None:
@@ -115,6 +121,18 @@ class _Books:
             bill.rows, bill.total, bill.sha256, bill.is_current = made.rows, made.total, sha256, True
             bill.save(update_fields=["rows", "total", "sha256", "is_current"])
         return [made.bill for made in self._sums.values()]
+
+    def _next_version(self, provider: str, month: date) -> CostBill:
+        last = CostBill.objects.of(provider, month).aggregate(last=Max("version"))["last"] or 0
+        return CostBill.objects.create(
+            provider=provider,
+            month=month,
+            version=last + 1,
+            currency=settings.HEADROOM_CURRENCY,
+            source=self._source,
+            imported_at=self._at,
+            author=self._author,
+        )
 
     @staticmethod
     def _counted(sums: list[_Sum], charges: list[Charge]) -> Iterator[tuple[object, ...]]:

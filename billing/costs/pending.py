@@ -8,17 +8,41 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import BinaryIO
+from uuid import UUID
 
 from django.db import transaction
 
-from billing.costs.summary import Summary, as_json
+from billing.costs.bills import import_bill
+from billing.costs.summary import Summary, as_json, summarise
+from billing.focus import Reading
 from billing.focus_lines import GZIP, Unpacked
-from billing.models import PendingImport, PendingPart
+from billing.focus_lines import unpacked as unpacked_file
+from billing.models import CostBill, PendingImport, PendingPart
 from tenants.models import User
 
 WAITS = timedelta(days=1)
 READ = 1 << 16
 PART = 1 << 18
+
+
+def receive(file: BinaryIO, *, name: str, provider: str, author: User, at: datetime) -> PendingImport:
+    """Read a file and keep it for its preview; raises Refused where it has mistakes, and keeps nothing then.
+
+    `provider` is whose bill it is where its rows do not say so.
+    """
+    summary = summarise(Reading(unpacked_file(file), provider=provider))
+    sweep(at)
+    return keep(file, name=name, provider=provider, summary=summary, author=author, at=at)
+
+
+@transaction.atomic
+def confirm(key: UUID, *, author: User, at: datetime) -> list[CostBill]:
+    """Import a kept file, which then is gone; raises DoesNotExist where somebody else was quicker, and Refused."""
+    pending = PendingImport.objects.select_for_update().get(pk=key)
+    reading = Reading(unpacked(pending), provider=pending.provider)
+    bills = import_bill(reading, source=pending.name, author=author, at=at)
+    pending.delete()
+    return bills
 
 
 @transaction.atomic

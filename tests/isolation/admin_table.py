@@ -48,6 +48,8 @@ billing_subscription       GET     200         200  200     200     200      -  
 billing_subscription       POST    200         200  302     302     200      -               302
 billing_override           GET     200         200  200     200     200      200             302
 billing_override           POST    200         200  200     302     200      403             302
+billing_costbill           GET     200         200  200     403     200      -               302
+billing_costbill           POST    200         200  200     403     200      -               302
 tenants_tenant             GET     200         200  200     403     200      -               302
 tenants_tenant             POST    200         200  200     403     200      -               302
 tenants_membership         GET     200         200  200     200     200      -               302

@@ -37,6 +37,7 @@ def path_of(address: Address, side: Side) -> str:
         "token": default_token_generator.make_token(owner),
         "id": str(owner.pk),
         "pk": str(side.tenant.endpoints.values_list("pk", flat=True).first()),
+        "pending": str(side.pending),
         "app_label": "billing",
         "content_type_id": "1",
         "object_id": "1",

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from uuid import UUID
 
+from billing.costs.bills import TypedRow, type_bill
+from billing.costs.pending import receive
 from billing.models import Metric, Override, Plan
 from billing.subscriptions import subscribe
 from demo.models import DemoFile
@@ -26,6 +31,7 @@ class Side:
     tenant: Tenant
     people: dict[str, User]  # by role
     secret: str
+    pending: UUID  # a provider's bill that waits for a yes
     file: str  # its name, without the word: who asks for a file says its name
     marks: tuple[str, ...]
 
@@ -39,9 +45,9 @@ def make_side(word: str, used: int, at: datetime) -> Side:
     DemoFile.objects.create(tenant=tenant, name=f"{digest[:8]}.csv", size=3, sha256=digest)
     _rights(tenant, word, people["owner"], at)
     _history(tenant, word, used, people["admin"], at)
-    return Side(
-        tenant, people, secret, f"{digest[:8]}.csv", (word, key.prefix, digest, str(used), f"{used:,}")
-    )
+    pending = _costs(word, people["admin"], at)
+    marks = (word, key.prefix, digest, str(used), f"{used:,}")
+    return Side(tenant, people, secret, pending, f"{digest[:8]}.csv", marks)
 
 
 def _person(tenant: Tenant, role: str, word: str) -> User:
@@ -60,6 +66,18 @@ def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
     Threshold.objects.create(tenant=tenant, percents=[80, 95])
     url = f"https://{word}.example/{word}"
     add_endpoint(tenant, kind="webhook", url=url, name="", person=author, at=at)
+
+
+def _costs(word: str, author: User, at: datetime) -> UUID:
+    """What a provider bills us, and another bill of it that waits to be imported."""
+    row = TypedRow(f"{word} compute", Decimal("483.65"))
+    type_bill(f"{word} cloud", date(2026, 9, 1), [row], author=author, at=at)
+    lines = [
+        "ChargePeriodStart,ChargeCategory,BilledCost,ServiceName",
+        f"2026-10-01T00:00:00Z,Usage,1,{word}",
+    ]
+    file = BytesIO("\n".join(lines).encode())
+    return receive(file, name=f"{word}.csv", provider=f"{word} cloud", author=author, at=at).pk
 
 
 def _history(tenant: Tenant, word: str, used: int, asker: User, at: datetime) -> None:

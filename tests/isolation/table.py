@@ -53,6 +53,10 @@ usage:seen               htmx:POST      in         404     404    404    404    
 usage:deliveries         GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:resend_deliveries  POST           in         404     404    404    404    302    403    in   in         in
 usage:test_operations    POST           in         404     404    404    404    404    403    in   in         in
+usage:imports            GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:imports            POST           in         404     404    404    404    200    403    in   in         in
+usage:import_preview     GET,HEAD       in         404     404    404    404    200    403    in   in         in
+usage:import_confirm     POST           in         404     404    404    404    302    403    in   in         in
 usage:api_usage          GET,HEAD       401        401     401    401    401    401    401    200  200        200
 usage:healthz            GET,HEAD       200        200     200    200    200    200    200    200  200        200
 usage:readyz             GET,HEAD       503        503     503    503    503    503    503    503  503        503
