@@ -1,7 +1,7 @@
 # Headroom from a checkout: `make demo` shows it, `make test` proves it. Needs Python 3.11 to 3.14 and GNU make.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check code types floors pages django run shell format clean
+.PHONY: help demo test check code types floors pages django bench run shell format clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
