@@ -4,6 +4,7 @@ from billing.models.catalogue import MAX_QUANTITY, QUANTITY, Metric
 from billing.models.costs import TYPED_IN, WITHDRAWN, CostBill, CostRow, PendingImport, PendingPart
 from billing.models.entitlements import Entitlement, EntitlementChange
 from billing.models.plans import Allowance, Plan, PriceTier
+from billing.models.statements import Closing, Statement, StatementMonth
 from billing.models.subscriptions import Override, Subscription
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "TYPED_IN",
     "WITHDRAWN",
     "Allowance",
+    "Closing",
     "CostBill",
     "CostRow",
     "Entitlement",
@@ -22,5 +24,7 @@ __all__ = [
     "PendingPart",
     "Plan",
     "PriceTier",
+    "Statement",
+    "StatementMonth",
     "Subscription",
 ]

@@ -17,6 +17,7 @@ from usage.models.counts import (
     UsagePeriod,
 )
 from usage.models.heartbeats import Heartbeat
+from usage.models.late import LateUse
 from usage.models.standing import Standing
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Endpoint",
     "Heartbeat",
     "JudgedLimit",
+    "LateUse",
     "LevelAccrual",
     "LevelDay",
     "LevelHour",

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Allowance, Metric, Plan
+from billing.models import Allowance, Metric, Plan, Statement
 from tenants.models import Tenant
 from usage.endpoints import Endpoint
 from usage.models.counts import LOOSE
@@ -118,11 +118,15 @@ class Delivery(models.Model):
         ALERT = "alert", _("Alert")
         TEST = "test", _("Test")
         DISABLED = "disabled", _("Channel disabled")
+        STATEMENT = "statement", _("Statement")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.ALERT)
+    kind = models.CharField(max_length=9, choices=Kind, default=Kind.ALERT)
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="deliveries")
     alert = models.ForeignKey(Alert, models.CASCADE, null=True, related_name="deliveries")
+    statement = models.ForeignKey(
+        Statement, models.CASCADE, null=True, related_name="deliveries", db_index=False
+    )
     endpoint = models.ForeignKey(Endpoint, models.SET_NULL, null=True, related_name="deliveries")
     channel = models.CharField(max_length=16)
     target = models.CharField(max_length=254)
@@ -146,7 +150,13 @@ class Delivery(models.Model):
                 condition=models.Q(alert__isnull=False),
                 nulls_distinct=False,
                 name="one_delivery_per_receiver",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["statement", "channel", "target", "endpoint"],
+                condition=models.Q(statement__isnull=False),
+                nulls_distinct=False,
+                name="one_delivery_of_a_statement_per_receiver",
+            ),
         ]
         indexes = [
             models.Index(
