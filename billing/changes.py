@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from billing.models import Plan, Subscription
+from billing.models import EntitlementChange, Plan, Subscription
 from tenants.models import Tenant, User
 
 # One statement: raises each tenant's version under its row lock, in the order of the ids so that two of these
@@ -21,19 +21,28 @@ WITH named AS (
     ON CONFLICT (tenant_id) DO UPDATE SET version = e.version + 1
     RETURNING tenant_id, version
 )
-INSERT INTO billing_entitlementchange (tenant_id, version, reason, actor_id, at)
-SELECT tenant_id, version, %s, %s, %s FROM raised
+INSERT INTO billing_entitlementchange (tenant_id, version, kind, reason, actor_id, at)
+SELECT tenant_id, version, %s, %s, %s, %s FROM raised
 """
 
+Kind = EntitlementChange.Kind
 
-def limits_changed(tenants: QuerySet[Tenant], *, reason: str, at: datetime, actor: User | None = None) -> int:
+
+def limits_changed(
+    tenants: QuerySet[Tenant],
+    *,
+    reason: str,
+    at: datetime,
+    actor: User | None = None,
+    kind: Kind = Kind.LIMITS,
+) -> int:
     """Raise the version of what `tenants` may use; call it in the transaction that made the change.
 
     Returns how many tenants it concerns.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         ids = list(tenants.order_by("pk").values_list("pk", flat=True))
-        cursor.execute(RAISE, [ids, reason[:250], actor.pk if actor else None, at])
+        cursor.execute(RAISE, [ids, kind, reason[:250], actor.pk if actor else None, at])
         return len(ids)
 
 

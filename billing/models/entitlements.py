@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from tenants.models import Tenant
 
@@ -34,8 +35,16 @@ class EntitlementChangeQuerySet(models.QuerySet["EntitlementChange"]):
 class EntitlementChange(models.Model):
     """One change of what a tenant may use: who, when, why; waits here until counting has taken it over."""
 
+    class Kind(models.TextChoices):
+        LIMITS = "limits", _("Limits changed")
+        PLAN = "plan", _("Plan changed")
+        SCHEDULED = "scheduled", _("Change of plan scheduled")
+        CANCELLED = "cancelled", _("Plan cancelled")
+        WITHDRAWN = "withdrawn", _("Scheduled change withdrawn")
+
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="entitlement_changes")
     version = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=9, choices=Kind, default=Kind.LIMITS)
     reason = models.CharField(max_length=250)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -25,12 +25,24 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
 
 class Subscription(models.Model):
-    """A tenant is on a plan from `starts` until `ends` (exclusive; none = open)."""
+    """A tenant is on a plan from `starts` until `ends` (exclusive; none = open).
+
+    `author` and `reason` are of its beginning. `ended_by` and `end_reason` are of an end that nothing follows: where
+    another subscription follows, that one says who and why.
+    """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="subscriptions")
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="subscriptions")
     starts = models.DateTimeField()
     ends = models.DateTimeField(null=True, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    reason = models.CharField(max_length=250, blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    end_reason = models.CharField(max_length=250, blank=True)
 
     objects = SubscriptionQuerySet.as_manager()
 
@@ -48,6 +60,12 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant} on {self.plan}"
+
+
+class OverrideQuerySet(models.QuerySet["Override"]):
+    def ending(self, at: datetime, within: timedelta) -> OverrideQuerySet:
+        """In force at `at`, but not at `at + within` any more; the first to end first."""
+        return self.filter(starts__lte=at, ends__gt=at, ends__lte=at + within).order_by("ends", "pk")
 
 
 class Override(models.Model):
@@ -70,6 +88,8 @@ class Override(models.Model):
     starts = models.DateTimeField()
     ends = models.DateTimeField(null=True, blank=True)
     history = HistoricalRecords()
+
+    objects = OverrideQuerySet.as_manager()
 
     class Meta:
         ordering = ["starts", "pk"]
