@@ -1,5 +1,13 @@
 """What tenants may use and what it costs, as PostgreSQL remembers it."""
 
+from billing.models.allocations import (
+    Allocation,
+    CostAlias,
+    CostLine,
+    CostRule,
+    CostShare,
+    CostWeight,
+)
 from billing.models.catalogue import MAX_QUANTITY, QUANTITY, Metric
 from billing.models.costs import TYPED_IN, WITHDRAWN, CostBill, CostRow, PendingImport, PendingPart
 from billing.models.entitlements import Entitlement, EntitlementChange
@@ -12,10 +20,16 @@ __all__ = [
     "QUANTITY",
     "TYPED_IN",
     "WITHDRAWN",
+    "Allocation",
     "Allowance",
     "Closing",
+    "CostAlias",
     "CostBill",
+    "CostLine",
     "CostRow",
+    "CostRule",
+    "CostShare",
+    "CostWeight",
     "Entitlement",
     "EntitlementChange",
     "Metric",
