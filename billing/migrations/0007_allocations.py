@@ -70,6 +70,8 @@ class Migration(migrations.Migration):
                 ("service", models.CharField(max_length=200)),
                 ("rule", models.CharField(blank=True, max_length=60)),
                 ("driver", models.CharField(max_length=160)),
+                ("is_shared", models.BooleanField(default=False)),
+                ("strangers", models.JSONField(default=list)),
                 ("to_tenants", models.DecimalField(decimal_places=2, max_digits=18)),
                 ("shared", models.DecimalField(decimal_places=2, max_digits=18)),
                 ("unallocated", models.DecimalField(decimal_places=2, max_digits=18)),

@@ -170,7 +170,10 @@ class Allocation(models.Model):
 
 
 class CostLine(models.Model):
-    """One service of an allocation, or the part of it that one rule splits; `number` names it in shares."""
+    """One service of an allocation, or the part of it that one rule splits; `number` names it in shares.
+
+    `strangers`: some of the names in it that no tenant has.
+    """
 
     pk = models.CompositePrimaryKey("allocation_id", "number")
     allocation = models.ForeignKey(Allocation, models.CASCADE, related_name="costs", db_index=False)
@@ -179,6 +182,8 @@ class CostLine(models.Model):
     service = models.CharField(max_length=200)
     rule = models.CharField(max_length=60, blank=True)  # empty: no rule matched
     driver = models.CharField(max_length=160)  # by what it was split, in words
+    is_shared = models.BooleanField(default=False)
+    strangers = models.JSONField[list[str], list[str]](default=list)
     to_tenants = models.DecimalField(max_digits=18, decimal_places=2)
     shared = models.DecimalField(max_digits=18, decimal_places=2)
     unallocated = models.DecimalField(max_digits=18, decimal_places=2)
