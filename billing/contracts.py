@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
+from billing.caps import NO_CAPS, Caps, caps_of
 from billing.limits import Entitlements, Limit, limit_of
-from billing.models import Allowance, Entitlement, Override, Plan, Subscription
+from billing.models import Allowance, Entitlement, Override, Plan, SpendCap, Subscription
 from billing.periods import Period, period_at
 from billing.rates import Rate, Rates, rate_of
 from tenants.models import Tenant
@@ -23,14 +24,21 @@ class NoDefaultPlan(LookupError):
 class Contracts:
     """Plans and overrides of some tenants that were in force at `since` or came later. Six queries.
 
-    Who only reads (`is_read_only`) needs no versions of the limits, and saves one.
+    Who only reads (`is_read_only`) needs no versions of the limits, and saves one. The others also have the spend
+    caps, for one query more where there are any.
     """
 
     def __init__(self, tenants: Sequence[Tenant], since: datetime, *, is_read_only: bool = False) -> None:
         ids = [tenant.pk for tenant in tenants]
         # The version is read first: limits that are newer than their version are only written once more, never lost.
         versions = Entitlement.objects.filter(tenant__in=() if is_read_only else ids)
-        self._versions = dict(versions.values_list("tenant_id", "version"))
+        is_capped = Exists(
+            SpendCap.objects.filter(tenant=OuterRef("tenant"))
+        )  # whoever caps raises the version
+        rows = list(versions.annotate(is_capped=is_capped).values_list("tenant_id", "version", "is_capped"))
+        self._versions = {tenant_id: version for tenant_id, version, _ in rows}
+        capped = [tenant_id for tenant_id, _, is_capped in rows if is_capped]
+        self._caps: Mapping[int, Caps] = caps_of(capped) if capped else {}
         self._subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=since))
         self._overrides = _by_tenant(Override.objects.filter(tenant__in=ids).exclude(ends__lte=since))
         self._book = _Book()
@@ -55,6 +63,7 @@ class Contracts:
             period,
             min([period.ends, *changes]),
             self._book.limits(plan, [one for one in given if one.starts <= at]),
+            self._caps.get(tenant.pk, NO_CAPS),
         )
 
     def rates(self, tenant: Tenant, period: Period, at: datetime, *, plan: Plan | None = None) -> Rates:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from billing.caps import NO_CAPS, Caps
 from billing.models import Allowance, Metric, Override, Plan
 from billing.periods import Period
 from tenants.models import Tenant
@@ -48,6 +49,7 @@ class Entitlements:
     period: Period
     until: datetime
     limits: Mapping[str, Limit]  # by metric code; a metric the plan lacks is not there
+    caps: Caps = NO_CAPS  # of what goes beyond them
 
 
 def limit_of(allowance: Allowance, overrides: Iterable[Override]) -> Limit:

@@ -8,6 +8,7 @@ from billing.models.allocations import (
     CostShare,
     CostWeight,
 )
+from billing.models.caps import SpendCap
 from billing.models.catalogue import MAX_QUANTITY, QUANTITY, Metric
 from billing.models.costs import TYPED_IN, WITHDRAWN, CostBill, CostRow, PendingImport, PendingPart
 from billing.models.entitlements import Entitlement, EntitlementChange
@@ -38,6 +39,7 @@ __all__ = [
     "PendingPart",
     "Plan",
     "PriceTier",
+    "SpendCap",
     "Statement",
     "StatementMonth",
     "Subscription",
