@@ -51,7 +51,9 @@ class TestCapsInForce:
     def test_the_lower_stop_counts_and_each_notice_tells(
         self, caps: list[SpendCap], stop: str | None, notify: list[str]
     ) -> None:
-        assert caps_in_force(caps) == Caps(stop and Decimal(stop), tuple(map(Decimal, notify)))
+        assert caps_in_force(caps) == Caps(
+            None if stop is None else Decimal(stop), tuple(map(Decimal, notify))
+        )
 
     @given(st.lists(st.tuples(st.sampled_from([NOTIFY, STOP]), st.decimals(0, 1_000, places=2)), max_size=4))
     def test_no_cap_is_ever_forgotten(self, caps: list[tuple[str, Decimal]]) -> None:
