@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from billing.models import Allowance, Metric, Plan, PriceTier
@@ -66,6 +67,11 @@ def price_words(tier: PriceTier, metric: Metric) -> str:
 def plain(amount: Decimal) -> str:
     """`amount` without the zeros that a column's scale adds."""
     return f"{amount.normalize():f}"
+
+
+def moment(at: datetime | None) -> str:
+    """“1 Dec 2026, 00:00 UTC”; none is said as what it means."""
+    return f"{at.day} {at:%b %Y, %H:%M} UTC" if at else "further notice"
 
 
 def _terms(allowance: Allowance) -> Terms:

@@ -13,12 +13,8 @@ from billing.admin.fields import QuantityField, refuse_sizes, remark_sizes
 from billing.models import Override, Plan, Subscription
 from billing.periods import period_at
 from billing.quantities import spelled
+from billing.terms import moment
 from tenants.models import Tenant
-
-
-def moment(at: datetime | None) -> str:
-    """“1 Dec 2026, 00:00 UTC”; none is said as what it means."""
-    return f"{at.day} {at:%b %Y, %H:%M} UTC" if at else "further notice"
 
 
 class SubscriptionForm(forms.ModelForm[Subscription]):

@@ -17,12 +17,12 @@ from billing.admin.tenant_forms import (
     OverrideForm,
     SubscriptionEndForm,
     SubscriptionForm,
-    moment,
     override_words,
 )
 from billing.changes import limits_changed
 from billing.models import Override, Subscription
 from billing.subscriptions import subscribe
+from billing.terms import moment
 from tenants.admin import TenantAdmin as PlainTenantAdmin
 from tenants.models import Tenant, User
 
