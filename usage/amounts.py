@@ -1,0 +1,26 @@
+"""Amounts of money as people read them: “$319.79”. Rounded here and nowhere before."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.conf import settings
+
+from billing.pricing import rounded
+
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+
+
+def money(amount: Decimal, currency: str = "") -> str:
+    """“$1,499.00”, “−$0.05”; a currency without a sign of its own goes behind: “1,499.00 CHF”.
+
+    The currency of what was issued is that of its issue, else ours.
+    """
+    return signed(amount, f"{abs(rounded(amount)):,.2f}", currency)
+
+
+def signed(amount: Decimal, digits: str, currency: str = "") -> str:
+    """`digits` with the sign of `amount` and that of the currency."""
+    sign, currency = "−" if amount < 0 else "", currency or settings.HEADROOM_CURRENCY
+    symbol = SIGNS.get(currency)
+    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {currency}"
