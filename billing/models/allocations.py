@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from simple_history.models import HistoricalRecords
 
 from billing.allocation import Mode
 from billing.models.catalogue import Metric
+from billing.models.copying import copy_in
 from tenants.models import Tenant
 
 ANY = "*"
@@ -197,9 +199,15 @@ class CostLine(models.Model):
 
 
 class CostShareQuerySet(models.QuerySet["CostShare"]):
+    COPIED = ("allocation_id", "kind", "tenant_id", "revenue", "cost", "margin", "lines")
+
     def of_tenants(self) -> CostShareQuerySet:
         """What tenants bear and bring in, without the rows of what nobody bears."""
         return self.filter(kind=CostShare.Kind.TENANT)
+
+    def copy_in(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Add rows, their values as in COPIED, lines as the text of JSON."""
+        copy_in(self, self.COPIED, rows)
 
 
 class CostShare(models.Model):
