@@ -141,7 +141,7 @@ def ask(life: Life, chance: random.Random) -> Said | None:
         now = sum(mine.values()) + round(last * passed)
         truth = sum(units for n, units in enumerate(life.units) if life.day(n) >= life.period.first)
         pace = now / life.period.elapsed(middle)
-    said = forecast(life.kind, days, now, period=life.period, before=life.before, limit=None, at=middle)
+    said = forecast(life.kind, days, now, period=life.period, before=life.before, at=middle)
     if said is None:
         return None
     floor = max(truth, *life.units, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from billing.models import Metric
 from billing.periods import period_at
@@ -25,6 +25,22 @@ def use(
     metric, hour = Metric.objects.get(code=code), _hour(at)
     keep(Counts(hours=[(tenant.pk, metric.pk, hour, label, epoch, units)]))
     _add_to_period(tenant, metric, at, epoch, used=units)
+
+
+def use_daily(tenant: Tenant, code: str, units: int, *, days: int, at: datetime = NOW) -> None:
+    """`units` of a sum were used on each of the days before that of `at`."""
+    metric, totals = Metric.objects.get(code=code), dict[date, int]()
+    hours = [_floor(at) - timedelta(days=back + 1) for back in range(days)]
+    make_partitions({month_of(hour) for hour in hours})
+    for hour in hours:
+        period = period_at(tenant, hour).first
+        totals[period] = totals.get(period, 0) + units
+    keep(
+        Counts(
+            hours=[(tenant.pk, metric.pk, hour, "GET /ping", 1, units) for hour in hours],
+            periods=[(tenant.pk, metric.pk, period, 1, used, 0) for period, used in totals.items()],
+        )
+    )
 
 
 def refuse(tenant: Tenant, code: str, refused: int, *, at: datetime = NOW, cause: str = "limit") -> None:
@@ -72,6 +88,10 @@ def _add_to_period(
 
 
 def _hour(at: datetime) -> datetime:
-    hour = at.replace(minute=0, second=0, microsecond=0)
+    hour = _floor(at)
     make_partitions([month_of(hour)])
     return hour
+
+
+def _floor(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)

@@ -72,7 +72,7 @@ class TestBar:
 
 class TestStrip:
     def test_has_a_cell_for_each_day_and_fills_the_part_of_today(self) -> None:
-        drawn = strip(30, 22.5 / 30, is_gone=False)
+        drawn = strip(30, 22.5 / 30, gone=None)
         assert len(drawn.cells) == 30
         assert [cell.is_whole for cell in drawn.cells].count(True) == 22
         assert float(drawn.cells[22].past) == pytest.approx(float(drawn.cells[22].width) / 2, abs=0.01)
@@ -80,12 +80,12 @@ class TestStrip:
         assert drawn.is_late
 
     def test_ends_with_the_period(self) -> None:
-        over = strip(28, 1.0, is_gone=True)
+        over = strip(28, 1.0, gone=0.5)
         assert all(cell.is_whole for cell in over.cells)
         assert float(over.now) <= 100
 
     def test_begins_without_a_past(self) -> None:
-        new = strip(31, 0.0, is_gone=False)
+        new = strip(31, 0.0, gone=None)
         assert not any(cell.past for cell in new.cells)
         assert new.now == "0"
 

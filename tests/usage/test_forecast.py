@@ -21,12 +21,12 @@ TODAY = NOON.date()
 SUM, LEVEL, DISTINCT = Metric.Kind.SUM, Metric.Kind.LEVEL, Metric.Kind.DISTINCT
 
 
-def ask(kind: str, days: Days, now: int, *, limit: int | None = None, at: datetime = NOON) -> Forecast | None:
-    return forecast(kind, days, now, period=NOVEMBER, before=OCTOBER, limit=limit, at=at)
+def ask(kind: str, days: Days, now: int, *, at: datetime = NOON) -> Forecast | None:
+    return forecast(kind, days, now, period=NOVEMBER, before=OCTOBER, at=at)
 
 
-def told(kind: str, days: Days, now: int, *, limit: int | None = None, at: datetime = NOON) -> Forecast:
-    found = ask(kind, days, now, limit=limit, at=at)
+def told(kind: str, days: Days, now: int, *, at: datetime = NOON) -> Forecast:
+    found = ask(kind, days, now, at=at)
     assert found is not None
     return found
 
@@ -74,8 +74,8 @@ class TestSum:
         assert ask(SUM, {TODAY: 900}, 900) is None
 
     def test_expects_nothing_where_nothing_was_ever_used(self) -> None:
-        found = told(SUM, {}, 0, limit=10)
-        assert (found.used, found.end.high, found.runs_out) == (0, 0, None)
+        found = told(SUM, {}, 0)
+        assert (found.used, found.end.high, found.reached(10)) == (0, 0, None)
 
     def test_is_unsure_where_days_differ(self) -> None:
         even, uneven = told(SUM, daily(*[100] * 35), 0), told(SUM, daily(*[10, 190, 100] * 12), 0)
@@ -155,18 +155,18 @@ class TestHours:
 
 class TestLimit:
     def test_is_reached_at_a_moment_of_a_day(self) -> None:
-        found = told(SUM, daily(*[100] * 35), 1_500, limit=1_800)
+        found = told(SUM, daily(*[100] * 35), 1_500)
         # 50 are left for today, then 100 a day.
-        assert found.runs_out == datetime(2026, 11, 19, 12, tzinfo=UTC)
+        assert found.reached(1_800) == datetime(2026, 11, 19, 12, tzinfo=UTC)
 
     def test_is_not_reached_where_use_lasts(self) -> None:
-        assert told(SUM, daily(*[100] * 35), 1_500, limit=3_000).runs_out is None
+        assert told(SUM, daily(*[100] * 35), 1_500).reached(3_000) is None
 
     def test_that_was_reached_is_not_reached_again(self) -> None:
-        assert told(SUM, daily(*[100] * 35), 1_800, limit=1_800).runs_out is None
+        assert told(SUM, daily(*[100] * 35), 1_800).reached(1_800) is None
 
     def test_of_nothing_is_reached_from_the_start(self) -> None:
-        assert told(SUM, daily(*[100] * 35), 0, limit=0).runs_out is None
+        assert told(SUM, daily(*[100] * 35), 0).reached(0) is None
 
 
 class TestBegin:
@@ -187,7 +187,7 @@ class TestBegin:
     def test_waits_a_whole_day_in_a_short_period(self) -> None:
         week = Period(NOVEMBER.first, NOVEMBER.first + DAY * 7)
         at = week.starts + timedelta(hours=23)
-        assert forecast(SUM, daily(*[1] * 40), 1, period=week, before=OCTOBER, limit=None, at=at) is None
+        assert forecast(SUM, daily(*[1] * 40), 1, period=week, before=OCTOBER, at=at) is None
 
 
 units = st.integers(0, 10**9)
@@ -205,7 +205,7 @@ class TestAnyMetric:
         self, kind: str, past: list[int], now: int, limit: int | None, second: int
     ) -> None:
         at = NOVEMBER.starts + timedelta(seconds=second)
-        found = ask(kind, daily(*past, until=at.date() + DAY), now, limit=limit, at=at)
+        found = ask(kind, daily(*past, until=at.date() + DAY), now, at=at)
         if found is None:
             return
         assert [one.on for one in found.points] == [
@@ -215,6 +215,7 @@ class TestAnyMetric:
         assert all(earlier.used <= later.used for earlier, later in pairwise(found.points))
         assert now <= found.points[0].used
         reaches = limit is not None and now < limit <= found.used
-        assert (found.runs_out is not None) is reaches
-        assert found.runs_out is None or at <= found.runs_out <= NOVEMBER.ends
+        moment = found.reached(limit)
+        assert (moment is not None) is reaches
+        assert moment is None or at <= moment <= NOVEMBER.ends
         assert found.explained

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from billing.contracts import Contracts
 from billing.models import Plan
 from billing.periods import Period, period_at
 from billing.pricing import Bill, Use, bill
-from billing.rates import Key, Rates
+from billing.rates import Key, Rate, Rates
 from tenants.models import Tenant
 from usage.money.uses import excess_over, uses_of
+
+NOTHING_COMES: Mapping[int, Sequence[int]] = MappingProxyType({})
 
 
 def bills(wanted: Iterable[tuple[Tenant, Period]], at: datetime) -> dict[Key, Bill]:
@@ -40,26 +44,52 @@ def priced(rates: Sequence[Rates], at: datetime) -> dict[Key, Bill]:
     return {one.key: bill(one.fees, one.prices, used) for one, used in zip(rates, uses, strict=True)}
 
 
-def what_if(
-    contracts: Contracts, tenant: Tenant, plans: Iterable[Plan], known: Mapping[int, int], at: datetime
-) -> list[Bill]:
-    """What the present period would cost had it been on each plan from its first day; on its own, what it does cost.
-
-    `known`: units of sums and members of distincts, and what levels stand at, by metric id. One query.
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """How a tenant's present period is priced on a plan; `excess`: unit-hours of levels above what is included, by
+    metric code, the present hour counted.
     """
+
+    rates: Rates
+    excess: Mapping[str, int]
+
+    @property
+    def plan(self) -> Plan:
+        return self.rates.plan
+
+    def bill(self, known: Mapping[int, int], coming: Mapping[int, Sequence[int]] = NOTHING_COMES) -> Bill:
+        """What the period costs with so much used. `known`: units of sums and members of distincts, and what levels
+        stand at, by metric id; `coming`: what levels will stand at in each of the hours that follow.
+        """
+        uses = {code: self._use(code, rate, known, coming) for code, rate in self.rates.rates.items()}
+        return bill(self.rates.fees, self.rates.prices, uses)
+
+    def _use(
+        self, code: str, rate: Rate, known: Mapping[int, int], coming: Mapping[int, Sequence[int]]
+    ) -> Use:
+        used = known.get(rate.metric.pk, 0)
+        if not rate.is_level:
+            return Use(used)
+        included = rate.steps[-1].included
+        more = 0
+        if included is not None and rate.price.tiers:
+            more = sum(max(0, amount - included) for amount in coming.get(rate.metric.pk, ()))
+        return Use(used, self.excess[code] + more, self.rates.period.days * 24)
+
+
+def quotes(contracts: Contracts, tenant: Tenant, plans: Iterable[Plan], at: datetime) -> list[Quote]:
+    """The present period had it been on each plan from its first day; on the tenant's own, as it was. One query."""
     period, own = period_at(tenant, at), contracts.plan(tenant, at)
     rates = [contracts.rates(tenant, period, at, plan=None if plan.pk == own.pk else plan) for plan in plans]
     excess = excess_over(rates, at)
     return [
-        bill(
-            one.fees,
-            one.prices,
-            {
-                code: Use(known.get(rate.metric.pk, 0), excess[index, code], period.days * 24)
-                if rate.is_level
-                else Use(known.get(rate.metric.pk, 0))
-                for code, rate in one.rates.items()
-            },
-        )
+        Quote(one, {code: excess[index, code] for code, rate in one.rates.items() if rate.is_level})
         for index, one in enumerate(rates)
     ]
+
+
+def what_if(
+    contracts: Contracts, tenant: Tenant, plans: Iterable[Plan], known: Mapping[int, int], at: datetime
+) -> list[Bill]:
+    """What the present period would cost on each plan with so much used; on its own, what it does cost. One query."""
+    return [quote.bill(known) for quote in quotes(contracts, tenant, plans, at)]

@@ -22,28 +22,48 @@ def number(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A headroom bar: `used`, then the room up to the limit or what lies over it, all in % of the width."""
+    """A headroom bar: `used`, then the room up to the limit or what lies over it, all in % of the width.
+
+    With a forecast also what is expected: hatched inside the limit (`ghost`) and `beyond` it, with a tick at its end.
+    A part that is empty is not there.
+    """
 
     used: str
     room_x: str
-    room: str  # empty: no room left
-    over: str  # width of the billed part beyond the limit; empty: none
+    room: str
+    over: str  # width of the billed part beyond the limit
     is_off_scale: bool
+    ghost: str
+    beyond_x: str
+    beyond: str
+    cast: str
+    hatch: str  # the texture of what lies beyond
 
 
-def bar(used: int, limit: int, *, is_billed: bool) -> Bar:
+def bar(used: int, limit: int, *, is_billed: bool, expected: int | None = None) -> Bar:
     """The bar of `used` against `limit`; past the limit it is striped where use goes on (`is_billed`)."""
-    ratio = used / limit if limit else 1.0 + (used > 0)
-    end = min(ratio * LIMIT_AT, 100.0)
+    end, cast = _place(used, limit), _place(max(used, expected or 0), limit)
     solid = min(end, LIMIT_AT) if is_billed else end
-    room = LIMIT_AT - end
+    inside, beyond = min(cast, LIMIT_AT) - end, cast - max(end, LIMIT_AT)
+    is_off_scale = max(used, expected or 0) * LIMIT_AT > limit * 100
     return Bar(
         used=number(solid),
         room_x=number(solid),
-        room=number(room) if room > 0 else "",
+        room=number(LIMIT_AT - end) if end < LIMIT_AT else "",
         over=number(end - LIMIT_AT) if is_billed and end > LIMIT_AT else "",
-        is_off_scale=ratio * LIMIT_AT > 100.0,
+        is_off_scale=is_off_scale,
+        ghost=number(inside) if inside > 0 else "",
+        beyond_x=number(max(end, LIMIT_AT)),
+        beyond=number(beyond) if beyond > 0 else "",
+        cast="" if expected is None or is_off_scale else number(cast),
+        hatch="h-bill" if is_billed else "h-stop",
     )
+
+
+def _place(units: int, limit: int) -> float:
+    """Where on the bar so many units end."""
+    ratio = units / limit if limit else 1.0 + (units > 0)
+    return min(ratio * LIMIT_AT, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +79,34 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The period's days in a row, and where now is."""
+    """The period's days in a row, where now is, and where headroom ends (`out`, empty where it does not)."""
 
     cells: tuple[Cell, ...]
     now: str
     is_late: bool  # now lies so far right that its text must end there
+    out: str
+    is_out_late: bool
 
 
-def strip(days: int, elapsed: float, *, is_gone: bool) -> Strip:
-    """`days` cells, of which the share `elapsed` is over; `is_gone`: what remains has no headroom."""
+def strip(days: int, elapsed: float, *, gone: float | None) -> Strip:
+    """`days` cells, of which the share `elapsed` is over; from the share `gone` on there is no headroom."""
     pitch = 100 / days
     width = pitch * 0.774
     cells = []
     for day in range(days):
         over = min(1.0, max(0.0, elapsed * days - day))
-        cells.append(
-            Cell(
-                number(day * pitch), number(width), number(over * width) if over else "", over == 1.0, is_gone
-            )
-        )
-    whole, part = divmod(elapsed * days, 1)
-    now = min(whole * pitch + part * width, 100 - pitch + width)
-    return Strip(tuple(cells), number(now), elapsed > 0.5)
+        past, is_gone = number(over * width) if over else "", gone is not None and day >= int(gone * days)
+        cells.append(Cell(number(day * pitch), number(width), past, over == 1.0, is_gone))
+    out = "" if gone is None or gone <= elapsed else number(_pin(gone, days, pitch, width))
+    return Strip(
+        tuple(cells), number(_pin(elapsed, days, pitch, width)), elapsed > 0.5, out, (gone or 0) > 0.3
+    )
+
+
+def _pin(share: float, days: int, pitch: float, width: float) -> float:
+    """Where a moment lies on the strip."""
+    whole, part = divmod(share * days, 1)
+    return min(whole * pitch + part * width, 100 - pitch + width)
 
 
 @dataclass(frozen=True, slots=True)

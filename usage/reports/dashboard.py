@@ -14,8 +14,9 @@ from usage.reports.alerts import AlertLine, recent_alerts
 from usage.reports.counts import Counts
 from usage.reports.labels import Labels, labels
 from usage.reports.meters import Meter
+from usage.reports.outlook import Outlook
 from usage.reports.readings import reading
-from usage.reports.summary import Tile, tiles
+from usage.reports.summary import Money, Tile, tiles
 from usage.reports.verdict import Verdict, verdict
 from usage.reports.versions import version_of
 
@@ -36,6 +37,7 @@ class Dashboard:
     is_delayed: bool
     meters: tuple[Meter, ...]
     bill: Bill | None
+    outlook: Outlook | None
     alerts: tuple[AlertLine, ...]
     labels: Labels | None
     causes: dict[str, int]  # refusals of the last 24 h
@@ -46,7 +48,8 @@ class Dashboard:
 
     @property
     def tiles(self) -> list[Tile]:
-        return list(tiles(self.meters, self.bill, self.causes, self.plan, self.period, self.at))
+        money = Money(self.bill, self.outlook) if self.bill else None
+        return list(tiles(self.meters, money, self.causes, self.plan, self.period, self.at))
 
     @property
     def is_unused(self) -> bool:
@@ -78,6 +81,7 @@ def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashb
         is_delayed=read.is_delayed,
         meters=read.meters,
         bill=read.bill,
+        outlook=read.outlook,
         alerts=recent_alerts(tenant, at, most=ALERTS),
         labels=_top_labels(read.meters, read.counts, read.period),
         causes=causes,

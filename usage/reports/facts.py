@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from billing.entitlements import Limit
@@ -11,6 +11,7 @@ from billing.models import Metric
 from billing.periods import Period
 from billing.pricing import Price
 from usage.models import Standing
+from usage.reports.forecast import Forecast
 from usage.states import percent_of, risk_of, state_of
 
 State = Standing.State
@@ -29,6 +30,7 @@ class Facts:
     trend: tuple[int, ...]  # use of each of the last days; of a level and of members the amount then
     refused: int  # in the last 24 h
     amount: Decimal | None  # estimated overage so far
+    forecast: Forecast | None = None
 
     @property
     def size(self) -> int | None:
@@ -50,8 +52,24 @@ class Facts:
         return percent_of(self.used, self.limit)
 
     @property
+    def expected(self) -> int:
+        """Units at the end of the period, as far as that can be said; at least those of now."""
+        return max(self.used, self.forecast.used) if self.forecast else self.used
+
+    @property
+    def expected_percent(self) -> int | None:
+        """Whole percent of the limit at the end of the period; none without a forecast or a limit."""
+        return percent_of(self.expected, self.limit) if self.forecast else None
+
+    @property
+    def runs_out(self) -> datetime | None:
+        """When the limit will be reached, UTC; none where it lasts, is reached already, or nothing can be said."""
+        moment = self.forecast.reached(self.size) if self.forecast and self.used < (self.size or 0) else None
+        return max(moment, self.at).astimezone(UTC) if moment else None
+
+    @property
     def state(self) -> State:
-        return state_of(self.used, self.limit)
+        return state_of(self.used, self.limit, self.expected)
 
     @property
     def is_ok(self) -> bool:
@@ -89,4 +107,4 @@ class Facts:
     @property
     def risk(self) -> tuple[int, int, int]:
         """Sorts the riskiest first."""
-        return risk_of(self.used, self.limit)
+        return risk_of(self.used, self.limit, self.expected)

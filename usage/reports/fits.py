@@ -1,4 +1,4 @@
-"""Whether what a tenant uses now fits a plan, in a few words."""
+"""Whether what a tenant uses, and what it is forecast to use, fits a plan, in a few words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from usage import units
+from usage.reports import dates
 from usage.reports.facts import State
 from usage.reports.meters import Look, Meter
 
@@ -42,8 +43,19 @@ def fit_of(now: Sequence[Meter], there: Sequence[Meter], *, is_current: bool) ->
         return Fit(
             State.OVER, Look(State.OVER.value, word % {"metric": worst.metric.name}), _over_note(worst)
         )
-    word = _("%(metric)s nearly used up") % {"metric": worst.metric.name}
-    return Fit(State.NEAR, Look(State.NEAR.value, word), worst.used_of)
+    return Fit(State.NEAR, Look(State.NEAR.value, _near(worst)), worst.used_of)
+
+
+def _near(meter: Meter) -> str:
+    """“API calls stop on 27 Nov”, “Bandwidth billed from 27 Nov”, “Storage nearly used up”."""
+    if meter.runs_out is None:
+        return _("%(metric)s nearly used up") % {"metric": meter.metric.name}
+    facts = {"metric": meter.metric.name, "day": dates.short(meter.runs_out.date())}
+    if meter.limit.stop is None:
+        billed, free = _("%(metric)s billed from %(day)s"), _("%(metric)s over from %(day)s, not charged")
+        return (billed if meter.is_priced else free) % facts
+    many, one = _("%(metric)s stop on %(day)s"), _("%(metric)s stops on %(day)s")
+    return (many if units.is_plural(meter.metric) else one) % facts
 
 
 def _stopped(meter: Meter, is_current: bool) -> str:

@@ -1,4 +1,4 @@
-"""Where a metric will stand, day by day, when its period ends, and when its limit is reached. Pure."""
+"""Where a metric will stand, day by day, until its period ends, and when a limit is reached. Pure."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A metric from now to its period's end; `points` has today and every day after it.
+    """A metric from `at`, with `now` units, to its period's end; `points` has today and every day after it.
 
-    `runs_out`: when the limit is reached, none where it lasts or was reached before. Never in the past.
+    `sums`: what is added by the end of each of them, not rounded.
     """
 
     at: datetime
     now: int
     points: tuple[Point, ...]
-    runs_out: datetime | None
+    sums: tuple[float, ...]
     method: Method
     known: int  # days it was learnt from
 
@@ -52,6 +52,18 @@ class Forecast:
     @property
     def used(self) -> int:
         return self.end.used
+
+    def reached(self, limit: int | None) -> datetime | None:
+        """When so much will be used; none where it won't be in this period, or was before. Days add evenly."""
+        if limit is None or self.now >= limit:
+            return None
+        before, begins = 0.0, self.at
+        for n, added in enumerate(self.sums):
+            ends = _midnight(self.at) + DAY * (n + 1)
+            if int(added) >= limit - self.now:
+                return begins + (ends - begins) * ((limit - self.now - before) / (added - before))
+            before, begins = added, ends
+        return None
 
     @property
     def explained(self) -> str:
@@ -72,7 +84,7 @@ class Forecast:
 
 
 def forecast(
-    kind: str, days: Days, now: int, *, period: Period, before: Period, limit: int | None, at: datetime
+    kind: str, days: Days, now: int, *, period: Period, before: Period, at: datetime
 ) -> Forecast | None:
     """`now` units at `at`, and `days` as they were: units of a sum, newcomers of a distinct, of a level its amount
     at each day's end; days without any may be missing, but not of a level. `before`: the period before.
@@ -85,7 +97,7 @@ def forecast(
     if pace is None:
         return None
     points = tuple(_points(pace, now, kind, _ahead(period, at)))
-    return Forecast(at, now, points, _runs_out(pace, now, limit, at), pace.method, pace.known)
+    return Forecast(at, now, points, tuple(accumulate(pace.adds)), pace.method, pace.known)
 
 
 def hourly(amount: int, ends: Sequence[int], at: datetime) -> list[int]:
@@ -130,16 +142,3 @@ def _points(pace: Pace, now: int, kind: str, ahead: Ahead) -> list[Point]:
         low, high = max(least, now + int(added - off)), now + int(added + off)
         points.append(Point(ahead.today + n * DAY, now + int(added), low, high))
     return points
-
-
-def _runs_out(pace: Pace, now: int, limit: int | None, at: datetime) -> datetime | None:
-    """The moment at which `limit` is reached; days add their units evenly."""
-    if limit is None or now >= limit:
-        return None
-    before, begins = 0.0, at
-    for n, added in enumerate(accumulate(pace.adds)):
-        ends = _midnight(at) + DAY * (n + 1)
-        if int(added) >= limit - now:
-            return begins + (ends - begins) * ((limit - now - before) / (added - before))
-        before, begins = added, ends
-    return None

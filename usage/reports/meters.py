@@ -98,9 +98,12 @@ class Meter(Facts):
         if self.size is None:
             return _("no limit on this plan")
         of = _("%(used)s of %(size)s") % {"used": self.used_text, "size": self.size_text}
+        facts = {"of": of, "percent": self.percent, "expected": self.expected_percent, "day": self.last_day}
         if self.percent is None:
-            return _("%(of)s · not in this plan") % {"of": of}
-        return _("%(of)s · %(percent)s %% now") % {"of": of, "percent": self.percent}
+            return _("%(of)s · not in this plan") % facts
+        if self.expected_percent is None:
+            return _("%(of)s · %(percent)s %% now") % facts
+        return _("%(of)s · %(percent)s %% now, %(expected)s %% by %(day)s") % facts
 
     @property
     def spoken(self) -> str:
@@ -108,11 +111,18 @@ class Meter(Facts):
         name = self.metric.name
         if self.percent is None:
             return _("%(metric)s: %(used)s used") % {"metric": name, "used": self.used_text}
-        return _("%(metric)s: %(percent)s %% used") % {"metric": name, "percent": self.percent}
+        facts = {"metric": name, "percent": self.percent, "expected": self.expected_percent}
+        if self.expected_percent is None:
+            return _("%(metric)s: %(percent)s %% used") % facts
+        return _("%(metric)s: %(percent)s %% used, forecast %(expected)s %% at period end") % facts
 
     @property
     def when(self) -> str:
-        """What it costs so far where more is billed, else when it starts anew."""
+        """When it runs out, or that it lasts; else what more cost so far, or when it starts anew."""
+        if self.runs_out:
+            return dates.short(self.runs_out.date())
+        if self.is_lasting:
+            return _("Lasts the period")
         if self.is_priced and self.amount is not None:
             return _("%(amount)s over") % {"amount": money(self.amount)}
         if self.is_over:
@@ -121,11 +131,23 @@ class Meter(Facts):
 
     @property
     def when_note(self) -> str:
-        if self.shows_amount:
+        if self.runs_out:
+            return _("in %(time)s") % {"time": dates.countdown(self.runs_out - self.at)}
+        if self.shows_amount and not self.is_lasting:
             return prices(self.metric, self.price)
         if self.is_over:
             return _("billed over") if self.is_priced else _("not charged")
         return _("carried over") if self.is_level else _("in %(time)s") % {"time": self.reset_in}
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is said to stay below its limit for the rest of the period."""
+        return self.forecast is not None and bool(self.size) and self.expected < (self.size or 0)
+
+    @property
+    def last_day(self) -> str:
+        """The period's last day, of which forecasts speak."""
+        return dates.short(self.period.last_day)
 
     @property
     def reset_day(self) -> str:
@@ -165,7 +187,8 @@ class Meter(Facts):
 
     @property
     def bar(self) -> Bar:
-        return bar(self.used, self.size or 0, is_billed=self.limit.stop is None)
+        expected = self.expected if self.forecast else None
+        return bar(self.used, self.size or 0, is_billed=self.limit.stop is None, expected=expected)
 
     @property
     def spark(self) -> Spark:

@@ -131,11 +131,12 @@ def _price_note(plan: Plan, cost: Bill, fit: Fit) -> str:
 
 
 def _meters(now: Reading, offer: Entitlements) -> Iterator[Meter]:
-    """The same use, measured against another plan."""
-    used = {meter.metric.pk: meter.used for meter in now.meters}
+    """The same use, and what is expected of it, measured against another plan."""
+    known = {meter.metric.pk: meter for meter in now.meters}
     for limit in offer.limits.values():
-        price, units_used = price_of(limit.allowance, limit.included), used.get(limit.metric.pk, 0)
-        yield Meter(limit.metric, limit, price, units_used, now.period, now.at, (), 0, None)
+        here, price = known.get(limit.metric.pk), price_of(limit.allowance, limit.included)
+        used, expected = (here.used, here.forecast) if here else (0, None)
+        yield Meter(limit.metric, limit, price, used, now.period, now.at, (), 0, None, expected)
 
 
 def _included(limit: Limit, with_money: bool) -> Included:

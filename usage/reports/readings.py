@@ -14,16 +14,20 @@ from billing.pricing import Bill, price_of
 from tenants.models import Tenant
 from usage.metering import Gauge, is_delayed, peek
 from usage.models import Standing
-from usage.money.bills import what_if
+from usage.money.bills import quotes
 from usage.reports.counts import Counts, counts
+from usage.reports.forecast import Forecast, forecast
 from usage.reports.meters import Meter
+from usage.reports.outlook import Outlook, outlook
+from usage.reports.paces import SLOPE_DAYS
 
 TREND_DAYS = 60
+STEP = timedelta(minutes=5)  # so often forecasts move by time alone: a poll in between finds nothing new
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A tenant's meters, sorted by risk. `bill` is None for those who see no money.
+    """A tenant's meters, sorted by risk. `bill` and `outlook` are None for those who see no money.
 
     While Redis does not answer (`is_delayed`) the counts are those of the last flush, at `counted_to`.
     """
@@ -38,6 +42,7 @@ class Reading:
     counts: Counts
     meters: tuple[Meter, ...]
     bill: Bill | None
+    outlook: Outlook | None  # what it will be; none while nothing can be forecast
 
 
 def reading(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Reading:
@@ -56,7 +61,8 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
     gauges = peek(tenant, at)
     found = counts(tenant, rights.period, at, first=_horizon(rights, at))
     lay_over(found, gauges)
-    [bill] = what_if(contracts, tenant, [rights.plan], found.totals, at) if with_money else [None]
+    [quote] = quotes(contracts, tenant, [rights.plan], at) if with_money else [None]
+    bill = quote.bill(found.totals) if quote else None
     meters = sorted(_meters(rights, found, bill, at), key=lambda meter: meter.risk)
     is_late = gauges is None and is_delayed()
     return Reading(
@@ -70,6 +76,7 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
         counts=found,
         meters=tuple(meters),
         bill=bill,
+        outlook=outlook(quote, meters, found.totals) if quote else None,
     )
 
 
@@ -106,7 +113,26 @@ def _meters(rights: Entitlements, found: Counts, bill: Bill | None, at: datetime
             trend=tuple(_trend(limit.metric, found, rights, at)),
             refused=sum(found.refused.get(limit.metric.pk, {}).values()),
             amount=amounts.get(code),
+            forecast=_forecast(limit.metric, found, rights, at),
         )
+
+
+def _forecast(metric: Metric, found: Counts, rights: Entitlements, at: datetime) -> Forecast | None:
+    """Where the metric will stand when the period ends."""
+    today = at.astimezone(UTC).date()
+    if metric.kind == Metric.Kind.LEVEL:
+        window = [today - timedelta(days=back) for back in range(SLOPE_DAYS + 1, 0, -1)]
+        days = dict(zip(window, found.levels(metric.pk, window, today), strict=True))
+    else:
+        days = {day: found.on(metric.pk, day) for day in found.days.get(metric.pk, {})}
+    return forecast(
+        metric.kind,
+        days,
+        found.totals.get(metric.pk, 0),
+        period=rights.period,
+        before=period_before(rights.tenant, rights.period),
+        at=at - (at - rights.period.starts) % STEP,
+    )
 
 
 def _trend(metric: Metric, found: Counts, rights: Entitlements, at: datetime) -> list[int]:

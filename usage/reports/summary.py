@@ -1,4 +1,4 @@
-"""The row of figures under the verdict: spend, overage, time left, refusals."""
+"""The row of figures under the verdict: spend, forecast, time left, refusals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from billing.pricing import Bill
 from usage.reports import dates
 from usage.reports.charts import percent
 from usage.reports.meters import Meter
-from usage.reports.money import money, prices
+from usage.reports.money import money as in_words
+from usage.reports.money import prices
+from usage.reports.outlook import Outlook
 
 
 class Tile(NamedTuple):
@@ -25,37 +27,91 @@ class Tile(NamedTuple):
     note: str
 
 
+class Money(NamedTuple):
+    """What a period costs so far and, where that can be said, by its end."""
+
+    bill: Bill
+    outlook: Outlook | None
+
+
 def tiles(
     meters: Sequence[Meter],
-    bill: Bill | None,
+    money: Money | None,
     causes: Mapping[str, int],
     plan: Plan,
     period: Period,
     at: datetime,
 ) -> Iterator[Tile]:
-    """Four figures; who sees no money (`bill` is None) reads how many metrics are at risk instead."""
-    if bill is None:
+    """Four figures; who sees no money reads how many metrics are at risk instead."""
+    if money is None:
         yield _at_risk(meters)
     else:
-        parts = {"base": money(bill.base_fee), "overage": money(bill.overage)}
-        yield Tile(_("Spend to date"), money(bill.total), _("%(base)s plan + %(overage)s usage") % parts)
-        yield Tile(_("Estimated overage"), money(bill.overage), _overage(meters, plan))
+        yield from _spend(money, meters, plan, period)
     ends = _("%(day)s, 00:00 UTC") % {"day": dates.short(period.until)}
     yield Tile(_("Period ends in"), dates.countdown(period.ends - at), ends)
     yield Tile(_("Blocked, last 24 h"), f"{sum(causes.values()):,}", blocked(causes))
 
 
+def forecast_tile(outlook: Outlook, period: Period) -> Tile:
+    """What the period will cost: “between $378.20 and $390.40”."""
+    band = {"low": in_words(outlook.low), "high": in_words(outlook.high)}
+    note = (
+        _("between %(low)s and %(high)s") % band
+        if outlook.low < outlook.high
+        else _("nothing more is billed")
+    )
+    return Tile(
+        _("Forecast at %(day)s") % {"day": dates.short(period.last_day)}, in_words(outlook.total), note
+    )
+
+
+def _spend(money: Money, meters: Sequence[Meter], plan: Plan, period: Period) -> Iterator[Tile]:
+    bill, outlook = money
+    parts = {"base": in_words(bill.base_fee), "overage": in_words(bill.overage)}
+    yield Tile(_("Spend to date"), in_words(bill.total), _("%(base)s plan + %(overage)s usage") % parts)
+    if outlook:
+        yield forecast_tile(outlook, period)
+    else:
+        yield Tile(_("Estimated overage"), in_words(bill.overage), _overage(meters, plan))
+
+
 def meter_tiles(meter: Meter, plan: Plan) -> Iterator[Tile]:
-    """The figures of one metric: left, used, what it costs, when it starts anew."""
+    """The figures of one metric: left, used, what it costs, when it ends or starts anew, what is expected."""
     yield Tile(_("Over") if meter.is_over else _("Left"), meter.figure, _left_note(meter))
     included = _("%(included)s included in %(plan)s") % {"included": meter.included_text, "plan": plan.name}
     yield Tile(_("Used"), meter.used_text, _("no limit") if meter.size is None else included)
     if meter.is_priced and meter.amount is not None:
-        yield Tile(_("Estimated overage"), money(meter.amount), prices(meter.metric, meter.price))
-    if meter.is_level:
+        yield Tile(_("Estimated overage"), in_words(meter.amount), prices(meter.metric, meter.price))
+    if meter.runs_out:
+        clock = _("about %(time)s UTC") % {"time": f"{meter.runs_out:%H:00}"}
+        day = dates.weekday(meter.runs_out.date())
+        yield Tile(_("Runs out") if meter.limit.stop is not None else _("Included until"), day, clock)
+    elif meter.is_level:
         yield Tile(_("Resets"), _("Never"), _("carried over to the next period"))
     else:
         yield Tile(_("Resets"), meter.reset_day, _("in %(time)s, 00:00 UTC") % {"time": meter.reset_in})
+    if meter.forecast:
+        name = _("Forecast at %(day)s") % {"day": meter.last_day}
+        yield Tile(name, meter.number(meter.expected), _beyond(meter) or _band(meter))
+
+
+def _beyond(meter: Meter) -> str:
+    """What of the forecast would be refused or billed; empty where all of it fits."""
+    beyond = meter.expected - (meter.size or meter.expected)
+    if beyond <= 0:
+        return ""
+    if meter.limit.stop is not None:
+        text = _("%(units)s would be refused")
+    else:
+        text = _("%(units)s would be billed") if meter.is_priced else _("%(units)s over, not charged")
+    return text % {"units": meter.number(beyond)}
+
+
+def _band(meter: Meter) -> str:
+    if meter.forecast is None or meter.forecast.end.low == meter.forecast.end.high:
+        return _("as now")
+    low, high = max(meter.forecast.end.low, 0), meter.forecast.end.high
+    return _("between %(low)s and %(high)s") % {"low": meter.number(low), "high": meter.number(high)}
 
 
 def _left_note(meter: Meter) -> str:
@@ -84,7 +140,7 @@ def _at_risk(meters: Sequence[Meter]) -> Tile:
 
 def _overage(meters: Sequence[Meter], plan: Plan) -> str:
     """What each metric adds."""
-    parts = [f"{meter.metric.name} {money(meter.amount)}" for meter in meters if meter.amount]
+    parts = [f"{meter.metric.name} {in_words(meter.amount)}" for meter in meters if meter.amount]
     if parts:
         return " + ".join(parts)
     if any(meter.is_priced for meter in meters):

@@ -24,6 +24,7 @@ def version_of(meters: Sequence[Meter], *facts: Any) -> str:
             meter.enforcement,
             meter.when,
             meter.when_note,
+            meter.expected_percent,
             meter.trend,
         )
         for meter in meters
