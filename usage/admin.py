@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,6 +17,7 @@ from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce,
 from billing.admin.tenants import TenantAdmin as BilledTenantAdmin
 from tenants.models import Tenant
 from usage.alerts.resend import resend
+from usage.amounts import money
 from usage.models import Alert, AlertChoice, Delivery, Notice, Standing, Threshold
 from usage.reports.over import over_limit
 
@@ -74,15 +76,29 @@ class DeliveryInline(admin.TabularInline[Delivery, Alert]):
         return False
 
 
+def _amount(alert: Alert, number: int) -> str:
+    """An alert about a spend cap counts cents."""
+    is_money = alert.kind == Alert.Kind.CAP
+    return money(Decimal(number).scaleb(-2)) if is_money else f"{number:,}"
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin[Alert]):
-    list_display = ("at", "tenant", "metric", "kind", "percent", "used", "limit", "is_sent")
+    list_display = ("at", "tenant", "metric", "kind", "percent", "use", "line", "is_sent")
     list_select_related = ("tenant", "metric")
     list_filter = ("kind", "is_sent", "metric")
     ordering = ("-pk",)
     search_fields = TENANT_SEARCH
     search_help_text = TENANT_SEARCH_HELP
     inlines = [DeliveryInline]
+
+    @admin.display(description=_("used"), ordering="used")
+    def use(self, alert: Alert) -> str:
+        return _amount(alert, alert.used)
+
+    @admin.display(description=_("limit"), ordering="limit")
+    def line(self, alert: Alert) -> str:
+        return "–" if alert.limit is None else _amount(alert, alert.limit)
 
 
 @admin.register(Delivery)

@@ -29,6 +29,11 @@ def begin_periods() -> None:
 
 
 @shared_task
+def hold_caps() -> None:
+    chores.hold_caps(timezone.now())
+
+
+@shared_task
 def open_ahead() -> None:
     chores.open_ahead(timezone.now())
 

@@ -164,6 +164,7 @@ class Desk:
         version: int = 1,
         plan: int = 5,
         kept: int = 100_000,
+        stamp: int = 0,
     ) -> int:
         names = [
             keys.tenant(self.tenant),
@@ -172,13 +173,20 @@ class Desk:
             keys.dirty(self.tenant),
             *(self.members(one.metric) for one in books if one.kind == "d"),
         ]
-        head = [life, before, epoch, self.dirty_name, until, version, plan, kept]
+        head = [life, before, epoch, self.dirty_name, until, version, plan, kept, stamp]
         return int(self.run(scripts.OPEN, names, *head, *(part for one in books for part in one)))
 
-    def rewrite(self, *limits: Sequence[Any], version: int, until: int = NEVER, plan: int = 5) -> int:
+    def rewrite(
+        self, *limits: Sequence[Any], version: int, until: int = NEVER, plan: int = 5, stamp: int = 0
+    ) -> int:
         """`limits`: metric, limit, stop, cap stop, burst."""
         parts = [part for one in limits for part in one]
-        return int(self.run(scripts.REWRITE, [self.account], version, until, plan, *parts))
+        return int(self.run(scripts.REWRITE, [self.account], version, until, plan, stamp, *parts))
+
+    def cap(self, stamp: int, version: int = 1, until: int = NEVER, **stops: int) -> int:
+        """`stops`: cap stops by metric."""
+        parts = [part for one in stops.items() for part in one]
+        return int(self.run(scripts.CAP, [self.account], stamp, version, until, *parts))
 
     def raise_(self, *books: Books, epoch: int = 1) -> int:
         names = [keys.tenant(self.tenant), self.account]

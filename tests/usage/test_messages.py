@@ -185,7 +185,7 @@ class TestWords:
 
     def test_link_to_the_metric_and_to_the_plans(self) -> None:
         message = message_of(alert(800, 1_000, percent=80))
-        assert message.metric_url == "http://localhost:8000/t/northwind/metrics/api_calls/"
+        assert message.url == "http://localhost:8000/t/northwind/metrics/api_calls/"
         assert message.plan_url == "http://localhost:8000/t/northwind/plan/"
 
     def test_name_of_many_lines_stays_on_one(self) -> None:

@@ -47,11 +47,22 @@ class Case:
     refused: int
     percents: Sequence[int]
     judged: Judged | None
+    cap_stop: int | None = None
 
     @property
     def beyond(self) -> str:
-        """What happens at the limit: a hard limit stops even billed use."""
-        return self.limit.allowance.beyond if self.limit.stop is None else STOP
+        """What happens at the limit: a hard limit stops even billed use, as does a spend cap without money left."""
+        if self.limit.stop is not None:
+            return STOP
+        is_spent = self.cap_stop is not None and self.cap_stop <= (self.limit.included or 0)
+        return STOP if is_spent else self.limit.allowance.beyond
+
+    @property
+    def refused_by(self) -> str:
+        """What happens at the limit that refusals are about; where nothing else stops a spend cap does, and they say
+        that use is billed.
+        """
+        return STOP if self.limit.stop is not None or self.cap_stop is None else BILL
 
     @property
     def is_raised(self) -> bool:
@@ -102,6 +113,11 @@ class Crossing:
     is_sent: bool
     is_urgent: bool = False
 
+    @property
+    def is_by_cap(self) -> bool:
+        """Whether it is a refusal where a spend cap stops what is billed."""
+        return self.line.kind == REFUSED and self.beyond == BILL
+
 
 def crossings(case: Case, told: Mapping[Line, Told]) -> list[Crossing]:
     """Lines crossed and not yet in `told`; of one step's thresholds only the highest is to be sent."""
@@ -149,7 +165,7 @@ def _refusal(case: Case, told: Mapping[Line, Told], full: Sequence[Told]) -> Ite
     line = Line(REFUSED, 0, case.limit.size)
     if case.refused > case.refused_before and line not in told:
         is_sent = not any(past.beyond == STOP for past in full)  # a mail that said "stops" said it all
-        yield Crossing(line, STOP, is_sent, is_urgent=is_sent)
+        yield Crossing(line, case.refused_by, is_sent, is_urgent=is_sent)
 
 
 def _is_more(new: int | None, old: int | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.db.models import QuerySet
 
@@ -15,11 +15,18 @@ from usage.models import Alert, JudgedLimit, Threshold
 
 
 class Subject(NamedTuple):
-    """What is judged: one metric of a tenant in a period."""
+    """What is judged: one metric of a tenant in a period; no metric = what its use costs."""
 
     tenant_id: int
-    metric_id: int
+    metric_id: int | None
     period: date
+
+
+class Judgeable(Protocol):
+    """What a subject has used, as its alerts keep it."""
+
+    @property
+    def used(self) -> int: ...
 
 
 Cases = Mapping[Subject, Case]
@@ -64,7 +71,10 @@ def told(subjects: Collection[Subject]) -> Mapping[Subject, Mapping[Line, Told]]
 
 
 def record(
-    crossed: Iterable[tuple[Subject, Crossing]], cases: Cases, plans: Mapping[int, Plan], at: datetime
+    crossed: Iterable[tuple[Subject, Crossing]],
+    cases: Mapping[Subject, Judgeable],
+    plans: Mapping[int, Plan],
+    at: datetime,
 ) -> list[tuple[Alert, bool]]:
     """Write alerts; returns those to be sent that nobody has queued yet, each with whether it is urgent.
 

@@ -12,7 +12,9 @@ from billing.models import Metric, Plan
 from billing.periods import period_at
 from tenants.models import Tenant
 from usage import units
-from usage.alerts import wording
+from usage.alerts import cap_wording, wording
+from usage.alerts.cap_wording import CapFacts
+from usage.amounts import money
 from usage.models import Alert
 
 
@@ -35,11 +37,15 @@ BAR = 99  # percent of its width for what is used and left; the last one is the 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The facts of an alert in words a person reads. `state` is near, full or over."""
+    """The facts of an alert in words a person reads. `state` is near, full or over.
+
+    `name` is what is used up: a metric's, or that of a spend cap, which has no metric. `url` leads to its page.
+    """
 
     tenant: Tenant
     plan: Plan | None
-    metric: Metric
+    metric: Metric | None
+    name: str
     at: datetime
     state: str
     subject: str
@@ -52,7 +58,8 @@ class Message:
     percent: int | None
     reset: str
     rule: str
-    metric_url: str
+    url: str
+    link: str
     plan_url: str
     thread: str
 
@@ -98,17 +105,23 @@ class Message:
 
 def message_of(alert: Alert) -> Message:
     """The message of an alert; reads its tenant, metric and plan."""
-    metric, tenant = alert.metric, alert.tenant
+    period = period_at(alert.tenant, datetime.combine(alert.period, time(), UTC))
+    if alert.metric is None:
+        return _of_cap(CapFacts(alert, period.ends))
+    return _of_metric(wording.Facts(alert, alert.metric, period.ends))
+
+
+def _of_metric(words: wording.Facts) -> Message:
+    alert, metric, tenant = words.alert, words.metric, words.alert.tenant
     left = None if alert.limit is None else max(0, alert.limit - alert.used)
-    period = period_at(tenant, datetime.combine(alert.period, time(), UTC))
-    words = wording.Facts(alert, period.ends)
     return Message(
         tenant=tenant,
         plan=alert.plan,
         metric=metric,
+        name=str(metric),
         at=alert.at,
         state=wording.state(words),
-        subject=" ".join(f"{wording.topic(words)} for {tenant}".split()),  # a header is one line
+        subject=_subject(wording.topic(words), tenant),
         badge=wording.badge(words),
         headline=wording.headline(words),
         next=wording.consequence(words),
@@ -118,7 +131,43 @@ def message_of(alert: Alert) -> Message:
         percent=words.reached,
         reset=wording.reset(words),
         rule=wording.rule(words),
-        metric_url=settings.BASE_URL + reverse("usage:metric", args=[tenant.slug, metric.code]),
-        plan_url=settings.BASE_URL + reverse("usage:plan", args=[tenant.slug]),
+        url=settings.BASE_URL + reverse("usage:metric", args=[tenant.slug, metric.code]),
+        link=f"See {metric}",
+        plan_url=_plans(tenant),
         thread=f"{tenant.pk}.{metric.code}.{alert.period}",
     )
+
+
+def _of_cap(words: CapFacts) -> Message:
+    alert, tenant = words.alert, words.alert.tenant
+    return Message(
+        tenant=tenant,
+        plan=alert.plan,
+        metric=None,
+        name=cap_wording.NAME,
+        at=alert.at,
+        state=cap_wording.state(words),
+        subject=_subject(cap_wording.topic(words), tenant),
+        badge=cap_wording.badge(words),
+        headline=cap_wording.headline(words),
+        next=cap_wording.consequence(words),
+        used=money(words.spent),
+        limit=money(words.amount),
+        left=money(words.left),
+        percent=words.percent,
+        reset=words.until,
+        rule=cap_wording.rule(words),
+        url=settings.BASE_URL + reverse("usage:cap", args=[tenant.slug]),
+        link="See the spend cap",
+        plan_url=_plans(tenant),
+        thread=f"{tenant.pk}.cap.{alert.period}",
+    )
+
+
+def _subject(topic: str, tenant: Tenant) -> str:
+    """On one line: it is a header."""
+    return " ".join(f"{topic} for {tenant}".split())
+
+
+def _plans(tenant: Tenant) -> str:
+    return settings.BASE_URL + reverse("usage:plan", args=[tenant.slug])

@@ -18,6 +18,7 @@ EMAIL, INBOX = "email", "inbox"
 SLACK, WEBHOOK = Endpoint.Kind.SLACK.value, Endpoint.Kind.WEBHOOK.value
 STAFF = "staff"  # whose inbox: all of operations share one
 LOUD_PERCENT = 95  # from here on Slack is told, too
+QUIET = (Alert.Kind.THRESHOLD, Alert.Kind.CAP)  # below that
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,14 +39,15 @@ class Receivers:
     """The people and endpoints behind the routes of some tenants."""
 
     mail: dict[int, list[Route]]
+    money_mail: dict[int, list[Route]]  # without those who see no money
     endpoints: dict[int, list[Route]]
     operations_mail: list[Route]
     operations_slack: list[Route]
 
     def of(self, alert: Alert, *, is_urgent: bool) -> list[Route]:
         """All who are to hear of an alert: see the design's “Telling”."""
-        is_loud = alert.kind != Alert.Kind.THRESHOLD or alert.percent >= LOUD_PERCENT
-        mail = self.mail.get(alert.tenant_id, [])
+        is_loud = alert.kind not in QUIET or alert.percent >= LOUD_PERCENT
+        mail = (self.money_mail if alert.kind == Alert.Kind.CAP else self.mail).get(alert.tenant_id, [])
         routes = {*mail, *self._called(alert.tenant_id, is_loud=is_loud)}
         if is_urgent or not mail:  # a tenant that nobody hears for is operations' business
             routes |= {Route(INBOX, STAFF, is_operations=True), *self.operations_mail}
@@ -65,16 +67,19 @@ class Receivers:
 def receivers(tenant_ids: Iterable[int], at: datetime) -> Receivers:
     """Receivers for the alerts of these tenants; the number of queries does not grow with them."""
     ids = list(tenant_ids)
-    mail, endpoints = defaultdict(list), defaultdict(list)
-    for tenant_id, email in mailed(ids).values_list("tenant_id", "user__email"):
-        mail[tenant_id].append(Route(EMAIL, email.lower()))
+    mail, money_mail, endpoints = defaultdict(list), defaultdict(list), defaultdict(list)
+    for member in mailed(ids).select_related("user"):
+        route = Route(EMAIL, member.user.email.lower())
+        mail[member.tenant_id].append(route)
+        if member.sees_money:
+            money_mail[member.tenant_id].append(route)
     rows = Endpoint.objects.filter(tenant__in=ids).exclude(state=Endpoint.State.DISABLED)
     for tenant_id, kind, label, pk in rows.values_list("tenant_id", "kind", "label", "pk"):
         endpoints[tenant_id].append(Route(kind, label, pk))
     staff = User.objects.filter(is_staff=True, is_active=True).values_list("email", flat=True)
     mailboxes = settings.HEADROOM_OPS_EMAIL or staff
     operations = [Route(EMAIL, email.lower(), is_operations=True) for email in mailboxes]
-    return Receivers(dict(mail), dict(endpoints), operations, _operations_slack(at))
+    return Receivers(dict(mail), dict(money_mail), dict(endpoints), operations, _operations_slack(at))
 
 
 def mailed(tenant_ids: Iterable[int]) -> QuerySet[Membership]:

@@ -15,14 +15,11 @@ RULES = {STOP: "Stops at the limit", BILL: "Billed over", Allowance.Beyond.NOTIF
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """An alert, and when its period ends."""
+    """An alert about a metric, and when its period ends."""
 
     alert: Alert
+    metric: Metric
     ends: datetime
-
-    @property
-    def metric(self) -> Metric:
-        return self.alert.metric
 
     @property
     def name(self) -> str:
@@ -50,6 +47,11 @@ class Facts:
     @property
     def is_refusal(self) -> bool:
         return self.alert.kind == Alert.Kind.REFUSED
+
+    @property
+    def is_by_cap(self) -> bool:
+        """A refusal where a spend cap stops what is billed."""
+        return self.is_refusal and self.alert.beyond == BILL
 
     @property
     def is_level(self) -> bool:
@@ -90,7 +92,7 @@ def badge(facts: Facts) -> str:
 def headline(facts: Facts) -> str:
     """How much room is left."""
     alert, metric = facts.alert, facts.metric
-    if facts.is_refusal and not facts.is_used_up:
+    if facts.is_refusal and (facts.is_by_cap or not facts.is_used_up):
         return f"A request of {facts.tenant} for {facts.name} was refused."
     if not alert.limit:
         return f"{facts.tenant} uses {facts.name} that its plan does not include."
@@ -103,6 +105,11 @@ def headline(facts: Facts) -> str:
 
 def consequence(facts: Facts) -> str:
     """What happens next."""
+    if facts.is_by_cap:
+        return (
+            "It did not fit into what the spend cap leaves, or came faster than the plan allows. "
+            "Included amounts keep working."
+        )
     if facts.alert.beyond != STOP:
         money = "is billed" if facts.alert.beyond == BILL else "is neither refused nor billed"
         return f"Nothing stops: what goes beyond the {facts.line} {money}."

@@ -1,4 +1,4 @@
-"""Opens a tenant's account in Redis from what PostgreSQL knows, and brings newer limits into open ones."""
+"""Opens a tenant's account in Redis from what PostgreSQL knows, and brings newer limits and caps into open ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import redis
 from django.db import transaction
 
-from billing.entitlements import Entitlements, Limit, entitlements_of
+from billing.entitlements import Entitlements, entitlements_of
 from billing.models import Entitlement, Metric
 from billing.periods import Period, period_at
 from tenants.models import Tenant
 from usage.metering import keys, ledger, scripts
+from usage.metering.caps import Reach, reaches_of
 from usage.metering.catalogue import catalogue
 from usage.metering.ledger import NOTHING, Totals
 
@@ -24,6 +25,7 @@ AHEAD = timedelta(hours=1)  # before a period ends, upkeep opens the next accoun
 MEMBERS_KEPT = 5_800_000  # seconds: longer than any period and KEPT together; consume.lua has the same
 CHUNK = 5_000
 NONE = -1
+UNSTAMPED = 0  # there is no cap
 FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,7 +53,7 @@ def open_account(
 
     What survived under an older epoch must be flushed before.
     """
-    period = entitlements.period
+    period, reach = entitlements.period, _reach(entitlements, at)
     totals = ledger.totals([(tenant.pk, period.first)])
     epoch = found.epoch if found.epoch is not None and found.is_alive(life) else ledger.new_epoch()
     hour = keys.hour_name(at)
@@ -72,11 +74,12 @@ def open_account(
         entitlements.version,
         entitlements.plan.pk,
         int((period.ends + KEPT - at).total_seconds()),
+        _stamp(reach),
     ]
     for metric in catalogue().metrics.values():
         own = totals.get((tenant.pk, metric.pk), NOTHING).own(epoch)
         arguments += [*standing_counts(totals, tenant.pk, metric, epoch), own.refused]
-        arguments += _limits(entitlements.limits.get(metric.code))
+        arguments += _limits(entitlements, reach, metric)
     if not run(bulk, scripts.OPEN, count, arguments):
         return False
     # An edit since the limits were read may have found no account to rewrite.
@@ -110,11 +113,25 @@ def _member_sets(bulk: redis.Redis, tenant: Tenant, period: Period) -> Iterator[
             yield add_members(bulk, tenant.pk, metric, period.first)
 
 
-def _limits(limit: Limit | None) -> list[int]:
+def _limits(entitlements: Entitlements, reach: Reach | None, metric: Metric) -> list[int]:
     """Limit, stop, cap stop and burst for Redis; a metric that the plan lacks is full from the start."""
+    limit = entitlements.limits.get(metric.code)
     if limit is None:
         return [0, 0, NONE, NONE]
-    return [NONE if value is None else value for value in (limit.size, limit.stop, None, limit.burst)]
+    cap_stop = reach.stops.get(metric.code) if reach else None
+    return [NONE if value is None else value for value in (limit.size, limit.stop, cap_stop, limit.burst)]
+
+
+def _reach(entitlements: Entitlements, at: datetime) -> Reach | None:
+    """How far the tenant's spend cap reaches in the period of `entitlements`; None where nothing is capped."""
+    if entitlements.caps.stop is None:
+        return None
+    tenant = entitlements.tenant
+    return reaches_of([tenant], max(at, entitlements.period.starts)).get(tenant.pk)
+
+
+def _stamp(reach: Reach | None) -> int:
+    return reach.stamp if reach else UNSTAMPED
 
 
 def _microseconds(moment: datetime) -> int:
@@ -130,20 +147,35 @@ def rewrite_limits(bulk: redis.Redis, tenants: Iterable[Tenant], at: datetime) -
             moments.setdefault(ends, []).append(tenant)
     pipe = bulk.pipeline(transaction=False)
     for moment, those in moments.items():
-        for one in entitlements_of(those, moment).values():
-            _queue_rewrite(pipe, one)
+        rights = entitlements_of(those, moment)
+        capped = [one.tenant for one in rights.values() if one.caps.stop is not None]
+        reaches = reaches_of(capped, moment)
+        for one in rights.values():
+            _queue_rewrite(pipe, one, reaches.get(one.tenant.pk))
     execute(pipe, bulk, scripts.REWRITE)
 
 
-def _queue_rewrite(pipe: Any, entitlements: Entitlements) -> None:
+def write_reaches(bulk: redis.Redis, reaches: Iterable[Reach]) -> None:
+    """Bring cap stops into open accounts, once what they were computed from is committed."""
+    pipe = bulk.pipeline(transaction=False)
+    for one in reaches:
+        rights = one.rights
+        head = [one.stamp, rights.version, _microseconds(rights.until)]
+        stops = [part for code in catalogue().metrics for part in (code, one.stops.get(code, NONE))]
+        pipe.evalsha(scripts.CAP.sha, 1, keys.account(rights.tenant.pk, rights.period), *head, *stops)
+    execute(pipe, bulk, scripts.CAP)
+
+
+def _queue_rewrite(pipe: Any, entitlements: Entitlements, reach: Reach | None) -> None:
     arguments: list[Any] = [
         keys.account(entitlements.tenant.pk, entitlements.period),
         entitlements.version,
         _microseconds(entitlements.until),
         entitlements.plan.pk,
+        _stamp(reach),
     ]
     for metric in catalogue().metrics.values():
-        arguments += [metric.code, *_limits(entitlements.limits.get(metric.code))]
+        arguments += [metric.code, *_limits(entitlements, reach, metric)]
     pipe.evalsha(scripts.REWRITE.sha, 1, *arguments)
 
 

@@ -32,6 +32,12 @@ def begin_periods(at: datetime) -> int:
 
 
 @beats
+def hold_caps(at: datetime) -> int:
+    """Judge tenants whose levels cost more with each hour against their spend caps; returns how many."""
+    return upkeep.hold_caps(at)
+
+
+@beats
 def open_ahead(at: datetime) -> int:
     """Open accounts of the next period ahead of midnight; returns how many."""
     with links().one() as link:
@@ -68,6 +74,7 @@ CHORES: Mapping[str, Callable[[datetime], int]] = {
         flush,
         take_over_changes,
         begin_periods,
+        hold_caps,
         open_ahead,
         sweep_limits,
         make_partitions,

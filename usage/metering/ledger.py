@@ -181,6 +181,13 @@ def new_epoch() -> int:
         return int(cursor.fetchone()[0])
 
 
+def new_stamps(count: int) -> list[int]:
+    """Numbers that rise with each drawing: of two computations of a tenant's cap stops, which is the later one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('usage_capstamp') FROM generate_series(1, %s)", [count])
+        return [row[0] for row in cursor]
+
+
 def make_partitions(months: Iterable[date]) -> None:
     """Make the monthly partitions of the hourly tables that are missing; each month is named by its first day."""
     with connection.cursor() as cursor:

@@ -23,6 +23,6 @@ def _read(name: str) -> Script:
     return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-CONSUME, COLLECT, SETTLE, OPEN, REWRITE, RAISE = map(
-    _read, ("consume", "collect", "settle", "open", "rewrite", "raise")
+CONSUME, COLLECT, SETTLE, OPEN, REWRITE, RAISE, CAP = map(
+    _read, ("consume", "collect", "settle", "open", "rewrite", "raise", "cap")
 )

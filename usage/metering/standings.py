@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 
 from django.db import transaction
 
-from billing.contracts import Contracts
-from billing.entitlements import Entitlements
-from billing.periods import period_at
-from billing.pricing import Bill, Use, bill
-from billing.rates import Rates
-from tenants.models import Tenant
+from billing.entitlements import Limit
+from usage.alerts.spending import Spending
 from usage.alerts.thresholds import Reading, judge
-from usage.metering import ledger
-from usage.metering.ledger import NOTHING, Totals
+from usage.metering.accounts import write_reaches
+from usage.metering.caps import Reach, reaches
+from usage.metering.links import bulk
+from usage.metering.positions import Position, locked, positions
 from usage.models import Standing
 from usage.money import accruals
 from usage.states import percent_of, risk_of, state_of
@@ -46,67 +45,77 @@ class Touch:
 
 @transaction.atomic
 def restand(touched: Mapping[int, Touch | None], at: datetime) -> None:
-    """Judge and write down where tenants stand; `touched` has their ids, and what is new of each if anything is."""
-    # Two who judge the same tenant take turns, so that the later one sees what the first has told and written.
-    tenants = list(Tenant.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("pk"))
+    """Judge and write down where tenants stand; `touched` has their ids, and what is new of each if anything is.
+
+    Open accounts learn from it, after the commit, how far spend caps reach now.
+    """
+    tenants = locked(touched)
     accruals.forget({pk: one.levels_since for pk, one in touched.items() if one and one.levels_since})
-    periods = {tenant.pk: period_at(tenant, at) for tenant in tenants}
-    contracts = Contracts(tenants, min((one.starts for one in periods.values()), default=at))
-    rights = {tenant.pk: contracts.entitlements(tenant, at) for tenant in tenants}
-    totals = ledger.totals((pk, period.first) for pk, period in periods.items())
-    readings = [_reading(rights[tenant.pk], totals) for tenant in tenants]
-    judge([one for one in readings if not one.tenant.is_closed], at)
-    rates = [contracts.rates(tenant, periods[tenant.pk], at) for tenant in tenants]
-    excess = accruals.accrued(rates, at)
-    bills = [_bill(reading, rate, excess) for reading, rate in zip(readings, rates, strict=True)]
-    _write([_standing(one, bill, at) for one, bill in zip(readings, bills, strict=True)], touched)
+    found = positions(tenants, at)
+    reached = reaches(found, at)
+    before = _spent_before(found)
+    judge([_reading(one, reached, before) for one in found if not one.tenant.is_closed], at)
+    _write([_standing(one, reached.get(one.tenant.pk), at) for one in found], touched)
+    if reached:
+        transaction.on_commit(lambda: write_reaches(bulk(), reached.values()))
 
 
-def _reading(rights: Entitlements, totals: Totals) -> Reading:
-    found = {
-        code: totals.get((rights.tenant.pk, limit.metric.pk), NOTHING)
-        for code, limit in rights.limits.items()
-    }
-    return Reading(
-        rights.tenant,
-        rights,
-        {code: total.used for code, total in found.items()},
-        {code: total.refused for code, total in found.items()},
+def _spent_before(found: Iterable[Position]) -> Mapping[tuple[int, date], Decimal]:
+    """What tenants with a spend cap had spent when they were judged last, by tenant id and period."""
+    capped = [one.tenant.pk for one in found if one.rights.caps.amounts]
+    if not capped:
+        return {}
+    rows = Standing.objects.filter(tenant__in=capped).values_list("tenant_id", "period", "overage")
+    return {(tenant_id, period): overage for tenant_id, period, overage in rows}
+
+
+def _reading(
+    one: Position, reached: Mapping[int, Reach], before: Mapping[tuple[int, date], Decimal]
+) -> Reading:
+    rights, pk = one.rights, one.tenant.pk
+    stops = reached[pk].stops if pk in reached else {}
+    spending = None
+    if rights.caps.amounts:
+        earlier = before.get((pk, rights.period.first), Decimal(0))
+        spending = Spending(rights.caps, one.spent.overage, earlier, is_stopped=_is_stopped(one, stops))
+    return Reading(one.tenant, rights, one.used, one.refused, stops, spending)
+
+
+def _is_stopped(one: Position, stops: Mapping[str, int]) -> bool:
+    """Whether the next unit of something that is billed by units no longer fits below the cap.
+
+    A level has more room with each hour that passes below its mean, so it says nothing of the money that is left.
+    """
+    return any(
+        one.used[code] >= stop and one.used[code] > (one.rates.rates[code].price.included or 0)
+        for code, stop in stops.items()
+        if not one.rates.rates[code].is_level
     )
 
 
-def _bill(reading: Reading, rates: Rates, excess: Mapping[tuple[int, int], int]) -> Bill:
-    """What its use costs so far, beside its base fee."""
-    hours = rates.period.days * 24
-    uses = {
-        code: Use(reading.used.get(code, 0), excess.get((rates.tenant.pk, rate.metric.pk), 0), hours)
-        if rate.is_level
-        else Use(reading.used.get(code, 0))
-        for code, rate in rates.rates.items()
-    }
-    return bill((), rates.prices, uses)
-
-
-def _standing(reading: Reading, spent: Bill, at: datetime) -> Standing:
-    rights = reading.entitlements
+def _standing(one: Position, reach: Reach | None, at: datetime) -> Standing:
+    rights, used, stops = one.rights, one.used, reach.stops if reach else {}
     standing = Standing(
-        tenant=reading.tenant,
+        tenant=one.tenant,
         plan=rights.plan,
         period=rights.period.first,
         period_ends=rights.period.ends,
-        overage=spent.overage,
-        refused=sum(reading.refused.values()),
+        overage=one.spent.overage,
+        refused=sum(one.refused.values()),
         counted_at=at,
     )
-    limited = [
-        limit for code, limit in rights.limits.items() if percent_of(reading.used[code], limit) is not None
-    ]
+    limited = [limit for code, limit in rights.limits.items() if percent_of(used[code], limit) is not None]
     if limited:
-        worst = min(limited, key=lambda limit: risk_of(reading.used[limit.metric.code], limit))
-        used = reading.used[worst.metric.code]
-        standing.worst, standing.state = worst.metric, state_of(used, worst)
-        standing.fill = standing.risk = min(percent_of(used, worst) or 0, MOST_PERCENT)
+        worst = min(limited, key=lambda limit: _risk(limit, used, stops))
+        code = worst.metric.code
+        standing.worst, standing.state = worst.metric, state_of(used[code], worst, cap_stop=stops.get(code))
+        standing.fill = standing.risk = min(percent_of(used[code], worst) or 0, MOST_PERCENT)
     return standing
+
+
+def _risk(limit: Limit, used: Mapping[str, int], stops: Mapping[str, int]) -> tuple[int, int, int]:
+    code = limit.metric.code
+    return risk_of(used[code], limit, cap_stop=stops.get(code))
 
 
 def _write(standings: Sequence[Standing], touched: Mapping[int, Touch | None]) -> None:

@@ -1,4 +1,4 @@
-"""Keeps open accounts true without a request: changed limits, periods that begin, partitions that will be needed."""
+"""Keeps open accounts true without a request: changed limits, periods that begin, caps that time alone reaches."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from django.db import transaction
 from django.db.models import F
 
 from billing.entitlements import entitlements_of
-from billing.models import EntitlementChange
+from billing.models import Allowance, EntitlementChange, Metric, PriceTier, SpendCap
 from billing.periods import period_at
 from tenants.models import Tenant
 from usage.metering.accounts import AHEAD, Opening, look, open_account, rewrite_limits
 from usage.metering.standings import restand
 from usage.models import Standing
+from usage.money.levels import hour_of
 
 CHUNK = 1_000
 ACTIVE = timedelta(days=7)  # used since then = active
@@ -75,6 +76,27 @@ def _to_begin(at: datetime) -> Sequence[int]:
     return due or list(
         Tenant.objects.filter(standing=None).order_by("pk").values_list("pk", flat=True)[:CHUNK]
     )
+
+
+def hold_caps(at: datetime) -> int:
+    """Judge tenants with a spend cap whose levels cost more with the hour that began; returns how many.
+
+    What stands there costs without a request: so the cap acts, and tells, without one.
+    """
+    due = _capped_levels(at)
+    for start in range(0, len(due), CHUNK):
+        restand(dict.fromkeys(due[start : start + CHUNK]), at)
+    return len(due)
+
+
+def _capped_levels(at: datetime) -> Sequence[int]:
+    """Tenants with a cap, on a plan that charges for levels, that were not judged in this hour."""
+    charged = PriceTier.objects.filter(
+        allowance__metric__kind=Metric.Kind.LEVEL, allowance__beyond=Allowance.Beyond.BILL
+    )
+    capped = Standing.objects.filter(tenant__in=SpendCap.objects.values("tenant"))
+    late = capped.filter(plan__in=charged.values("allowance__plan"), counted_at__lt=hour_of(at))
+    return list(late.order_by("tenant_id").values_list("tenant_id", flat=True))
 
 
 def open_ahead(bulk: redis.Redis, life: bytes, at: datetime) -> int:

@@ -59,18 +59,22 @@ class JudgedLimit(models.Model):
 class Alert(models.Model):
     """One crossing, told at most once: unique on tenant, metric, period, kind, percent and limit.
 
+    Of a spend cap: no metric, `limit` its amount and `used` what was spent, in cents; `beyond` is stop or notify.
+
     `is_sent` is false for a threshold that was passed when it was not news: a limit was raised past it,
     or a higher one was crossed in the same step. `plan` and `beyond` (what happens at `limit`) are those of the
-    crossing, so that a late mail still says what was true. A refusal by a burst may have no limit.
+    crossing, so that a late mail still says what was true. A refusal by a burst may have no limit; one where a spend
+    cap stops what is billed has `beyond` bill.
     """
 
     class Kind(models.TextChoices):
         THRESHOLD = "threshold", _("Threshold")
         REFUSED = "refused", _("First refusal")
         BILLED = "billed", _("Billing begins")
+        CAP = "cap", _("Spend cap")
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="alerts")
-    metric = models.ForeignKey(Metric, models.PROTECT, related_name="+")
+    metric = models.ForeignKey(Metric, models.PROTECT, null=True, related_name="+")
     plan = models.ForeignKey(Plan, models.SET_NULL, null=True, related_name="+")
     period = models.DateField()
     kind = models.CharField(max_length=9, choices=Kind, default=Kind.THRESHOLD)
@@ -92,7 +96,7 @@ class Alert(models.Model):
         indexes = [models.Index(fields=["tenant", "-at"], name="alerts_newest_first")]
 
     def __str__(self) -> str:
-        return f"{self.tenant}: {self.metric} {self.kind} {self.percent} %"
+        return f"{self.tenant}: {self.metric or 'all'} {self.kind} {self.percent} %"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -71,6 +71,14 @@ def accrued(wanted: Sequence[Rates], at: datetime) -> dict[tuple[int, int], int]
     return {level.key: level.excess for level in levels}
 
 
+def of_hours_over(wanted: Sequence[Rates], at: datetime) -> dict[tuple[int, int], int]:
+    """What of `accrued` belongs to the hours that are over; ask after it, with the rows still locked. One query."""
+    levels = [_Level(one, rate, hour_of(at)) for one, rate in _billed(wanted)]
+    kept = _kept(levels) if levels else {}
+    # Nothing is kept in a period's first hour.
+    return {level.key: int(kept[level.key].excess) if level.key in kept else 0 for level in levels}
+
+
 def _billed(wanted: Sequence[Rates]) -> Iterator[tuple[Rates, Rate]]:
     for one in wanted:
         for rate in one.rates.values():

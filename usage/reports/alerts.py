@@ -11,6 +11,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.models import Allowance
 from tenants.models import Tenant
 from usage import units
 from usage.models import Alert, Delivery
@@ -23,6 +24,7 @@ CHANNELS = {
 }
 STAFF_INBOX = "inbox"  # operations' own list: none of the tenant's business
 FULL_PERCENT = 100
+STOP = Allowance.Beyond.STOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,16 @@ def _line(alert: Alert, at: datetime) -> AlertLine:
 
 def code_of(alert: Alert) -> str:
     """The state an alert is drawn as."""
-    if alert.kind == Alert.Kind.BILLED:
+    goes_on = alert.kind == Alert.Kind.CAP and alert.beyond != STOP and alert.percent >= FULL_PERCENT
+    if alert.kind == Alert.Kind.BILLED or goes_on:
         return "over"
     return "full" if alert.kind == Alert.Kind.REFUSED or alert.percent >= FULL_PERCENT else "near"
 
 
 def text_of(alert: Alert) -> str:
-    """What happened, in half a sentence."""
+    """What happened, in half a sentence; without amounts of money, which not everybody sees."""
+    if alert.metric is None:
+        return _text_of_cap(alert)
     names = {
         "metric": alert.metric.name,
         "limit": _("its limit") if alert.limit is None else units.number(alert.metric, alert.limit),
@@ -81,6 +86,14 @@ def text_of(alert: Alert) -> str:
     if alert.percent == FULL_PERCENT:
         return _("%(metric)s reached the limit, %(limit)s") % names
     return _("%(metric)s passed %(percent)s %% of %(limit)s") % names
+
+
+def _text_of_cap(alert: Alert) -> str:
+    if alert.percent < FULL_PERCENT:
+        return _("Spending passed %(percent)s %% of the spend cap") % {"percent": alert.percent}
+    if alert.beyond == STOP:
+        return _("Spend cap reached: billable requests are refused")
+    return _("Spend cap reached: use goes on and is billed")
 
 
 def _fate(alert: Alert) -> str:

@@ -189,7 +189,8 @@ def _tenant(row: Delivery) -> Tenant | None:
 def _what(row: Delivery) -> str:
     if row.alert is None:
         return str(row.get_kind_display())
-    names = {"metric": row.alert.metric.name, "percent": row.alert.percent}
+    name = row.alert.metric.name if row.alert.metric else str(row.alert.get_kind_display())
+    names = {"metric": name, "percent": row.alert.percent}
     if row.alert.kind == Alert.Kind.REFUSED:
         return _("%(metric)s: first refusal") % names
     if row.alert.kind == Alert.Kind.BILLED:

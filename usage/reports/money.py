@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing.models import Metric
-from billing.pricing import Price, Tier, rounded
+from billing.pricing import Price, Tier
 from usage import units
+from usage.amounts import money, signed
 
-SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 PER_BYTES = {10**3: "kB", 10**6: "MB", 10**9: "GB", 10**12: "TB"}
-
-
-def money(amount: Decimal) -> str:
-    """“$1,499.00”, “−$0.05”; a currency without a sign of its own goes behind: “1,499.00 CHF”."""
-    return _signed(amount, f"{abs(rounded(amount)):,.2f}")
 
 
 def whole_money(amount: Decimal) -> str:
     """The same without cents where there are none: “$29”."""
-    return _signed(amount, f"{abs(amount):,.0f}") if amount == amount.to_integral_value() else money(amount)
+    return signed(amount, f"{abs(amount):,.0f}") if amount == amount.to_integral_value() else money(amount)
 
 
-def price(metric: Metric, tier: Tier) -> str:
+def price(metric: Metric, tier: Tier, currency: str = "") -> str:
     """What a unit costs: “$0.05 per MB”, “$0.001 each”, “$0.40 per 1,000”, “$0.40 per begun 1,000”."""
-    amount = _signed(tier.price, _exact(tier.price))
+    amount = signed(tier.price, _exact(tier.price), currency)
     if metric.unit == Metric.Unit.BYTES:
         per = PER_BYTES.get(tier.per) or units.number(metric, tier.per)
     elif tier.per == 1:
@@ -53,7 +47,4 @@ def _exact(amount: Decimal) -> str:
     return f"{int(whole):,}.{decimals.ljust(2, '0')}" if decimals else f"{int(whole):,}"
 
 
-def _signed(amount: Decimal, digits: str) -> str:
-    sign = "−" if amount < 0 else ""
-    symbol = SIGNS.get(settings.HEADROOM_CURRENCY)
-    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {settings.HEADROOM_CURRENCY}"
+__all__ = ["money", "price", "prices", "whole_money"]

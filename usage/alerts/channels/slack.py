@@ -43,7 +43,7 @@ def content(message: Message | Note) -> dict[str, Any]:
         context = message.reason
     else:
         header, fields = f"{message.sign} {message.subject}", _fields(message)
-        url, link = message.metric_url, f"See {message.metric}"
+        url, link = message.url, message.link
         context = f"{message.tenant_line} · counted to {message.counted}"
     section: dict[str, Any] = {
         "type": "section",

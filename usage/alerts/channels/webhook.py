@@ -6,12 +6,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from standardwebhooks import Webhook as Signer
 
+from billing.models import Metric
+from usage.alerts.cap_wording import CapFacts
 from usage.alerts.channels.base import GiveUp, Gone
 from usage.alerts.channels.calls import CALL_DEADLINE, call, endpoint_of, opened, refused
 from usage.alerts.messages import Message
 from usage.alerts.notes import Note
+from usage.alerts.spending import FULL
 from usage.alerts.vault import Shut
 from usage.models import Alert, Delivery, Endpoint
 
@@ -57,17 +61,40 @@ def content(delivery: Delivery, message: Message | Note) -> dict[str, Any]:
         "tenant": message.tenant.slug,
         "tenant_name": message.tenant.name,
         "plan": message.plan.slug if message.plan else None,
-        "metric": message.metric.code,
         "period": alert.period.isoformat(),
         "percent": alert.percent or None,
+        **(_of_metric(alert, message.metric) if message.metric else _of_cap(alert)),
+        "message": f"{message.headline} {message.next}",
+        "url": message.url,
+    }
+    return {"type": _type(alert), "timestamp": _moment(message.at), "data": data}
+
+
+def _of_metric(alert: Alert, metric: Metric) -> dict[str, Any]:
+    return {
+        "metric": metric.code,
         "limit": alert.limit,
         "used": alert.used,
         "headroom": None if alert.limit is None else max(0, alert.limit - alert.used),
         "beyond": alert.beyond,
-        "message": f"{message.headline} {message.next}",
-        "url": message.metric_url,
     }
-    return {"type": TYPES[Alert.Kind(alert.kind)], "timestamp": _moment(message.at), "data": data}
+
+
+def _of_cap(alert: Alert) -> dict[str, Any]:
+    facts = CapFacts(alert, alert.at)
+    return {
+        "cap": f"{facts.amount:.2f}",
+        "spent": f"{facts.spent:.2f}",
+        "left": f"{facts.left:.2f}",
+        "currency": settings.HEADROOM_CURRENCY,
+        "mode": alert.beyond,
+    }
+
+
+def _type(alert: Alert) -> str:
+    if alert.kind == Alert.Kind.CAP:
+        return "spend_cap.reached" if alert.percent >= FULL else "spend_cap.approached"
+    return TYPES[Alert.Kind(alert.kind)]
 
 
 def _headers(delivery: Delivery, endpoint: Endpoint, body: str, at: datetime) -> dict[str, str]:

@@ -3,11 +3,12 @@
 -- KEYS   1 tenant, 2 account, 3 hour, 4 dirty, then the member set of each distinct metric, in order
 -- ARGV   1 life, 2 epoch the tenant was read under ("" = none), 3 epoch, 4 hour's name in dirty,
 --        5 until (microseconds),
---        6 version, 7 plan, 8 seconds the account is kept, then ten for each metric: metric, kind (s, l, d),
---        others, own, own removed, refused, limit, stop, cap stop, burst
+--        6 version, 7 plan, 8 seconds the account is kept, 9 stamp of the cap stops ("0" = there is no cap),
+--        then ten for each metric: metric, kind (s, l, d), others, own, own removed, refused, limit, stop, cap stop,
+--        burst
 --        others: units of the other epochs (a level: added less removed); own: units of this epoch in PostgreSQL
 -- Reply  1 open; 0 another opener was first, or counts arrived under the old epoch: look again
-local WIDTH, FIRST = 10, 9
+local WIDTH, FIRST = 10, 10
 local life, before, epoch = ARGV[1], ARGV[2], ARGV[3]
 
 local tenant = redis.call('HMGET', KEYS[1], 'life', 'epoch')
@@ -29,11 +30,15 @@ if reborn then
   redis.call('HSET', KEYS[1], 'life', life, 'epoch', epoch, 'opened', time[1] .. string.format('%06d', time[2]))
 end
 
-local kept = redis.call('HMGET', KEYS[2], 'version', 'until')
+local kept = redis.call('HMGET', KEYS[2], 'version', 'until', 'stamp')
+local stamp = tonumber(ARGV[9])
+-- Cap stops of a later stamp were computed from more.
+local later = stamp == 0 or stamp > tonumber(kept[3] or 0)
 local newer = not kept[1] or tonumber(ARGV[6]) > tonumber(kept[1])
   or (tonumber(ARGV[6]) == tonumber(kept[1]) and tonumber(ARGV[5]) > tonumber(kept[2]))
 if newer then
   redis.call('HSET', KEYS[2], 'epoch', epoch, 'until', ARGV[5], 'version', ARGV[6], 'plan', ARGV[7])
+  if stamp > 0 and later then redis.call('HSET', KEYS[2], 'stamp', ARGV[9]) end
   redis.call('EXPIRE', KEYS[2], ARGV[8])
 end
 
@@ -53,9 +58,10 @@ for i = FIRST, #ARGV, WIDTH do
   end
   redis.call('HSETNX', KEYS[2], 'x:' .. metric, ARGV[i + 5])
   redis.call('HSETNX', KEYS[2], 'g:' .. metric, 0)
-  if newer or redis.call('HEXISTS', KEYS[2], 's:' .. metric) == 0 then
-    redis.call('HSET', KEYS[2], 'l:' .. metric, ARGV[i + 6], 's:' .. metric, ARGV[i + 7],
-      'c:' .. metric, ARGV[i + 8], 'b:' .. metric, ARGV[i + 9])
+  local missing = redis.call('HEXISTS', KEYS[2], 's:' .. metric) == 0
+  if newer or missing then
+    redis.call('HSET', KEYS[2], 'l:' .. metric, ARGV[i + 6], 's:' .. metric, ARGV[i + 7], 'b:' .. metric, ARGV[i + 9])
+    if later or missing then redis.call('HSET', KEYS[2], 'c:' .. metric, ARGV[i + 8]) end
   end
 end
 return 1

@@ -1,19 +1,24 @@
 -- rewrite.lua: bring newer limits into an open account.
 --
 -- KEYS   1 account
--- ARGV   1 version, 2 until (microseconds), 3 plan, then five for each metric: metric, limit, stop, cap stop, burst
+-- ARGV   1 version, 2 until (microseconds), 3 plan, 4 stamp of the cap stops ("0" = there is no cap), then five for
+--        each metric: metric, limit, stop, cap stop, burst
 -- Reply  1 written; 0 there is no account, or what it holds is as new (nothing was changed)
 -- Never creates an account or a metric in it: what is missing is opened when it is asked for.
-local kept = redis.call('HMGET', KEYS[1], 'version', 'until')
+-- Cap stops of a later stamp stay: they were computed from these limits or newer ones.
+local kept = redis.call('HMGET', KEYS[1], 'version', 'until', 'stamp')
 if not kept[1] then return 0 end
 local version, until_ = tonumber(ARGV[1]), tonumber(ARGV[2])
 if version < tonumber(kept[1]) or (version == tonumber(kept[1]) and until_ <= tonumber(kept[2])) then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[1], 'until', ARGV[2], 'plan', ARGV[3])
-for i = 4, #ARGV, 5 do
+local stamp = tonumber(ARGV[4])
+local later = stamp == 0 or stamp > tonumber(kept[3] or 0)
+if stamp > 0 and later then redis.call('HSET', KEYS[1], 'stamp', ARGV[4]) end
+for i = 5, #ARGV, 5 do
   local metric = ARGV[i]
   if redis.call('HEXISTS', KEYS[1], 's:' .. metric) == 1 then
-    redis.call('HSET', KEYS[1], 'l:' .. metric, ARGV[i + 1], 's:' .. metric, ARGV[i + 2],
-      'c:' .. metric, ARGV[i + 3], 'b:' .. metric, ARGV[i + 4])
+    redis.call('HSET', KEYS[1], 'l:' .. metric, ARGV[i + 1], 's:' .. metric, ARGV[i + 2], 'b:' .. metric, ARGV[i + 4])
+    if later then redis.call('HSET', KEYS[1], 'c:' .. metric, ARGV[i + 3]) end
   end
 end
 return 1
