@@ -92,11 +92,11 @@ class Course:
             if self.plan.pk == self.default.pk:
                 return None
             who = (running.ended_by, running.end_reason)
-            return Scheduled(self.plan, self.default, running.ends, True, *who, self._mark)
+            return Scheduled(self.plan, self.default, running.ends, True, *who, self.mark)
         if following is None or following.plan_id == self.plan.pk:
             return None
         who = (following.author, following.reason)
-        return Scheduled(self.plan, following.plan, following.starts, False, *who, self._mark)
+        return Scheduled(self.plan, following.plan, following.starts, False, *who, self.mark)
 
     def changed_to(self, plan: Plan, when: When | None = None) -> PlanChange:
         """What it does to choose `plan`. Raises NothingChanges."""
@@ -108,7 +108,7 @@ class Course:
             text = _("%(plan)s begins on %(day)s already.")
             raise NothingChanges(text % {**self._names(plan), "day": moment(planned.begins)})
         begins = self.at if is_at_once else self.turn
-        return PlanChange(self.plan, plan, begins, is_at_once, False, planned, self._mark)
+        return PlanChange(self.plan, plan, begins, is_at_once, False, planned, self.mark)
 
     def ended(self) -> PlanChange:
         """What it does to cancel. Raises NothingChanges."""
@@ -119,10 +119,11 @@ class Course:
         if planned and planned.is_end:
             text = _("%(plan)s ends on %(day)s already.")
             raise NothingChanges(text % {**self._names(self.plan), "day": moment(planned.begins)})
-        return PlanChange(self.plan, self.default, self.turn, False, True, planned, self._mark)
+        return PlanChange(self.plan, self.default, self.turn, False, True, planned, self.mark)
 
     @property
-    def _mark(self) -> str:
+    def mark(self) -> str:
+        """Another one as soon as anything is: the plan, its limits, what is scheduled, the period."""
         return f"{self.version}.{self.plan.slug}.{self.turn:%Y-%m-%d}"
 
     def _names(self, plan: Plan) -> dict[str, str]:

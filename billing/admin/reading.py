@@ -59,5 +59,6 @@ class ChosenOnce(InlineModelAdmin[Row, Parent]):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(field, ModelChoiceField) and db_field.name in ("metric", "plan"):
             field.widget = cast(RelatedFieldWidgetWrapper, field.widget).widget
-            field.choices = list(cast(Iterable[Any], field.choices))
+            # Over `iter`, which has no length: `list` would count the rows first, by a query of its own.
+            field.choices = list(iter(cast(Iterable[Any], field.choices)))
         return field

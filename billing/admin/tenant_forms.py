@@ -22,7 +22,7 @@ class SubscriptionForm(forms.ModelForm[Subscription]):
 
     class Meta:
         model = Subscription
-        fields = ("tenant", "plan", "starts")
+        fields = ("tenant", "plan", "starts", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +52,7 @@ class SubscriptionEndForm(forms.ModelForm[Subscription]):
 
     class Meta:
         model = Subscription
-        fields = ("ends",)
+        fields = ("ends", "end_reason")
         help_texts = {
             "ends": "UTC; empty = it goes on. Without a subscription a tenant has the default plan."
         }

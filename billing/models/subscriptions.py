@@ -13,6 +13,8 @@ from billing.models.catalogue import QUANTITY, Metric
 from billing.models.plans import Plan
 from tenants.models import Tenant
 
+SOON = timedelta(days=7)  # so long before its end people read that an override ends
+
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def running(self, at: datetime) -> SubscriptionQuerySet:
@@ -63,9 +65,9 @@ class Subscription(models.Model):
 
 
 class OverrideQuerySet(models.QuerySet["Override"]):
-    def ending(self, at: datetime, within: timedelta) -> OverrideQuerySet:
-        """In force at `at`, but not at `at + within` any more; the first to end first."""
-        return self.filter(starts__lte=at, ends__gt=at, ends__lte=at + within).order_by("ends", "pk")
+    def ending(self, at: datetime) -> OverrideQuerySet:
+        """In force at `at`, but soon not any more; the first to end first."""
+        return self.filter(starts__lte=at, ends__gt=at, ends__lte=at + SOON).order_by("ends", "pk")
 
 
 class Override(models.Model):

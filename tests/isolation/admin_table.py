@@ -27,6 +27,8 @@ admin:view_on_site               GET     404    404
 admin:view_on_site               POST    404    404
 admin:auth_user_password_change  GET     200    403
 admin:auth_user_password_change  POST    200    403
+admin:tenants_tenant_plan        GET     200    403
+admin:tenants_tenant_plan        POST    200    403
 admin:app_list                   GET     200    404
 admin:app_list                   POST    200    404
 admin:admin/(?P<url>.*)$         GET     404    404
