@@ -1,5 +1,6 @@
 """System checks that name what is wrong with the settings and what to do."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -7,6 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
 LEAST_DAYS = 35
+LEAST_MINUTES = 60
 
 
 @register(Tags.security, deploy=True)
@@ -41,6 +43,16 @@ def hours_are_kept_for_a_period(**_: Any) -> list[CheckMessage]:
         return []
     hint = f"Keep hours for {LEAST_DAYS} days or more."
     return [Error(f"HEADROOM_KEEP_HOURS={kept}.", hint=hint, id="headroom.E005")]
+
+
+@register(Tags.compatibility)
+def periods_close_after_replays(**_: Any) -> list[CheckMessage]:
+    """HEADROOM_CLOSE_GRACE lasts as long as calls that were held in an outage may be replayed."""
+    minutes = settings.HEADROOM_CLOSE_GRACE // timedelta(minutes=1)
+    if minutes >= LEAST_MINUTES:
+        return []
+    hint = f"Wait {LEAST_MINUTES} minutes or more: held calls are replayed for an hour."
+    return [Error(f"HEADROOM_CLOSE_GRACE={minutes}.", hint=hint, id="headroom.E006")]
 
 
 @register(Tags.database)

@@ -197,6 +197,8 @@ HEADROOM_OPS_SLACK_URL = text("HEADROOM_OPS_SLACK_URL")
 # Lets webhooks go to plain http and to private addresses: for tests, the demo, and networks without tenants to fear.
 HEADROOM_WEBHOOK_ALLOW_PRIVATE = flag("HEADROOM_WEBHOOK_ALLOW_PRIVATE")
 HEADROOM_KEEP_HOURS = timedelta(days=whole("HEADROOM_KEEP_HOURS", 92))
+# After a period's end, before its statement is issued: longer than what is held in an outage may come late.
+HEADROOM_CLOSE_GRACE = timedelta(minutes=whole("HEADROOM_CLOSE_GRACE", 60))
 HEADROOM_REDIS_DEADLINE = (
     whole("HEADROOM_REDIS_DEADLINE_MS", 100) / 1000
 )  # seconds for one decision, resend included

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from usage.views import alerts, api, deliveries, health, imports, mail, ops, preferences, staff, tenant, why
+from usage.views import (
+    alerts,
+    api,
+    deliveries,
+    health,
+    imports,
+    mail,
+    ops,
+    preferences,
+    staff,
+    statements,
+    tenant,
+    why,
+)
 
 app_name = "usage"
 urlpatterns = [
@@ -20,6 +33,10 @@ urlpatterns = [
     path("t/<slug:slug>/alerts/resend/", alerts.resend_alerts, name="resend_alerts"),
     path("alerts/mail/<str:token>/", mail.stop_mail, name="stop_mail"),
     path("t/<slug:slug>/why/", why.why, name="why"),
+    path("t/<slug:slug>/statements/", statements.statements, name="statements"),
+    path("t/<slug:slug>/statements/<slug:number>/", statements.statement, name="statement"),
+    path("t/<slug:slug>/statements/<slug:number>.csv", statements.statement_as_csv, name="statement_csv"),
+    path("t/<slug:slug>/statements/<slug:number>.json", statements.statement_as_json, name="statement_json"),
     path("staff/tenants/", staff.tenants, name="tenants"),
     path("staff/deliveries/", deliveries.deliveries, name="deliveries"),
     path("staff/deliveries/resend/", deliveries.resend_deliveries, name="resend_deliveries"),

@@ -56,3 +56,12 @@ class TestHours:
     ) -> None:
         settings.HEADROOM_KEEP_HOURS = timedelta(days=days)
         assert ids(checks.hours_are_kept_for_a_period()) == found
+
+
+class TestGrace:
+    @pytest.mark.parametrize(("minutes", "found"), [(60, []), (59, ["headroom.E006"])])
+    def test_lasts_as_long_as_calls_are_replayed(
+        self, settings: Settings, minutes: int, found: list[str]
+    ) -> None:
+        settings.HEADROOM_CLOSE_GRACE = timedelta(minutes=minutes)
+        assert ids(checks.periods_close_after_replays()) == found

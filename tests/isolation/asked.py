@@ -32,6 +32,7 @@ def path_of(address: Address, side: Side) -> str:
     values = {
         "slug": side.tenant.slug,
         "code": "api_calls",
+        "number": side.statement,
         "name": side.file,
         "uidb64": urlsafe_base64_encode(force_bytes(owner.pk)),
         "token": default_token_generator.make_token(owner),

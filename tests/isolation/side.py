@@ -9,9 +9,11 @@ from decimal import Decimal
 from io import BytesIO
 from uuid import UUID
 
+from billing.closings import closing
 from billing.costs.bills import TypedRow, type_bill
 from billing.costs.pending import receive
-from billing.models import Metric, Override, Plan
+from billing.models import Metric, Override, Plan, Statement
+from billing.periods import period_at, period_before
 from billing.subscriptions import subscribe
 from demo.models import DemoFile
 from tenants.keys import create_key
@@ -21,6 +23,7 @@ from tests.usage.counted import refuse, use
 from usage.alerts.setup import add_endpoint
 from usage.metering.standings import Touch, restand
 from usage.models import Delivery, Threshold
+from usage.money.closing import issue_due
 from usage.wishes import ask_for_plan
 
 
@@ -33,6 +36,7 @@ class Side:
     secret: str
     pending: UUID  # a provider's bill that waits for a yes
     file: str  # its name, without the word: who asks for a file says its name
+    statement: str  # its number
     marks: tuple[str, ...]
 
 
@@ -44,10 +48,11 @@ def make_side(word: str, used: int, at: datetime) -> Side:
     digest = hashlib.sha256(word.encode()).hexdigest()
     DemoFile.objects.create(tenant=tenant, name=f"{digest[:8]}.csv", size=3, sha256=digest)
     _rights(tenant, word, people["owner"], at)
+    number = _bill(tenant, at)
     _history(tenant, word, used, people["admin"], at)
     pending = _costs(word, people["admin"], at)
     marks = (word, key.prefix, digest, str(used), f"{used:,}")
-    return Side(tenant, people, secret, pending, f"{digest[:8]}.csv", marks)
+    return Side(tenant, people, secret, pending, f"{digest[:8]}.csv", number, marks)
 
 
 def _person(tenant: Tenant, role: str, word: str) -> User:
@@ -66,6 +71,13 @@ def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
     Threshold.objects.create(tenant=tenant, percents=[80, 95])
     url = f"https://{word}.example/{word}"
     add_endpoint(tenant, kind="webhook", url=url, name="", person=author, at=at)
+
+
+def _bill(tenant: Tenant, at: datetime) -> str:
+    """A statement for the period before; its number."""
+    closing(tenant, period_before(tenant, period_at(tenant, at))).save()
+    issue_due(at, only=[tenant.pk])
+    return Statement.objects.get(tenant=tenant).number
 
 
 def _costs(word: str, author: User, at: datetime) -> UUID:

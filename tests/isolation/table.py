@@ -32,6 +32,10 @@ admin:login              *              in         404     404    404    404    
 usage:overview           GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:metrics            GET,HEAD       in         302     302    302    404    302    302    in   in         in
 usage:why                GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:statements         GET,HEAD       in         403     200    200    404    200    200    in   in         in
+usage:statement          GET,HEAD       in         403     200    200    404    200    200    in   in         in
+usage:statement_csv      GET,HEAD       in         403     200    200    404    200    200    in   in         in
+usage:statement_json     GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:metric             GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:plan               GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:ask_plan           POST           in         403     302    302    404    403    403    in   in         in

@@ -39,7 +39,15 @@ class Lane:
     def due(self, at: datetime, channels: Collection[str]) -> QuerySet[Delivery]:
         """What may be tried at `at` through one of `channels`, locked; what others hold is passed over."""
         rows = Delivery.objects.due(at).filter(channel__in=[one for one in self.channels if one in channels])
-        rows = rows.select_related("tenant", "endpoint", "alert__tenant", "alert__metric", "alert__plan")
+        rows = rows.select_related(
+            "tenant",
+            "endpoint",
+            "alert__tenant",
+            "alert__metric",
+            "alert__plan",
+            "statement__tenant",
+            "statement__of",
+        )
         if self.endpoints is None:
             return rows.select_for_update(skip_locked=True, of=("self",))
         is_free = Q(endpoint__taken_until=None) | Q(endpoint__taken_until__lte=at)

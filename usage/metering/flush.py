@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -19,12 +19,16 @@ from usage.metering import accounts, keys, ledger, scripts
 from usage.metering.catalogue import catalogue
 from usage.metering.ledger import NOTHING, Counts, Total, Totals
 from usage.metering.standings import Touch, restand
+from usage.models import LateUse
 
 logger = logging.getLogger(__name__)
 
 TENANTS = 1_000  # in one transaction
 NEWCOMERS = 5_000  # read of one tenant at a time; the rest follows in the next round
 HOUR_KEPT = 7_200  # seconds an hour stays in Redis after it was flushed
+# An hour written later than this after its end may be missing in what its period was billed; less than the grace after
+# which a period is billed, and by more than any transaction lasts.
+LATE = timedelta(hours=1, minutes=30)  # from its beginning
 CAUSES = {b"1": "limit", b"2": "cap", b"3": "burst"}
 
 
@@ -73,6 +77,7 @@ def flush(bulk: redis.Redis, at: datetime, *, only: int | None = None) -> int:
             _ensure_months(counts, at)
             with transaction.atomic():
                 ledger.keep(counts)
+                LateUse.objects.bulk_create(_late(snapshots, at))
                 restand(_touched(snapshots, counts), at)
                 # Redis gives up only what is committed, also where a host calls from inside its own transaction.
                 transaction.on_commit(partial(_settle, bulk, snapshots))
@@ -196,6 +201,17 @@ def _read_hour(tenant_id: int, hour: Hour, metrics: Mapping[str, Metric], counts
         elif kind == "lp":
             moves = [int(hour.counts.get(f"{part}:{code}".encode(), 0)) for part in ("la", "lr", "lp", "lc")]
             counts.level_hours.append((tenant_id, metric.pk, at, epoch, *moves))
+
+
+def _late(snapshots: Iterable[Snapshot], at: datetime) -> list[LateUse]:
+    """A mark for each period that hours were written in long after they ended."""
+    found = {
+        (one.tenant_id, hour.first)
+        for one in snapshots
+        for hour in one.hours
+        if keys.hour_of(hour.hour) + LATE <= at
+    }
+    return [LateUse(tenant_id=tenant_id, period=period, at=at) for tenant_id, period in sorted(found)]
 
 
 def _touched(snapshots: Iterable[Snapshot], counts: Counts) -> dict[int, Touch]:
