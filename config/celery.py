@@ -30,11 +30,11 @@ app.conf.beat_schedule = {
     "take over changes": _every(0.5, "take_over_changes", "limits"),
     **{f"deliver {lane}": _every(1, "deliver", "alerts", lane) for lane in LANES},
     "begin periods": _every(30, "begin_periods"),
-    "hold caps": _every(60, "hold_caps"),
     "open ahead": _every(600, "open_ahead"),
     "sweep limits": _every(300, "sweep_limits"),
     "make partitions": _every(300, "make_partitions"),
     "roll up days": _every(600, "roll_up_days"),
+    "allocate costs": _every(15, "allocate_costs"),
     "reconcile": _every(600, "reconcile"),
     "take pulse": _every(10, "take_pulse"),
 }

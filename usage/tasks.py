@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from usage.alerts import outbox
+from usage.costs import due
 from usage.metering import chores
 from usage.reports import pulse
 
@@ -29,11 +30,6 @@ def begin_periods() -> None:
 
 
 @shared_task
-def hold_caps() -> None:
-    chores.hold_caps(timezone.now())
-
-
-@shared_task
 def open_ahead() -> None:
     chores.open_ahead(timezone.now())
 
@@ -51,6 +47,11 @@ def make_partitions() -> None:
 @shared_task
 def roll_up_days() -> None:
     chores.roll_up_days(timezone.now())
+
+
+@shared_task
+def allocate_costs() -> None:
+    due.allocate_costs(timezone.now())
 
 
 @shared_task

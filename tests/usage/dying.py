@@ -1,6 +1,6 @@
-"""Flushes that die: `python -m tests.usage.dying` reads a number a line, and forks a flush that dies at that step.
+"""Chores that die: `python -m tests.usage.dying CHORE` reads a number a line, and forks one that dies at that step.
 
-A step is a statement, a commit, or a message to Redis. Writes how the flush ended: 9 for killed, 0 for done.
+A step is a statement, a commit, or a message to Redis. Writes how the chore ended: 9 for killed, 0 for done.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import django
@@ -19,7 +20,10 @@ import redis  # noqa: E402  # after Django is set up
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from usage.costs import due  # noqa: E402
 from usage.metering import chores  # noqa: E402
+
+CHORES = {"flush": chores.flush, "allocate_costs": due.allocate_costs}
 
 
 class Countdown:
@@ -38,7 +42,7 @@ class Countdown:
         return step
 
 
-def flush_and_die(steps: int) -> None:
+def work_and_die(chore: Callable[[datetime], int], steps: int) -> None:
     countdown = Countdown(steps)
     step: Any = countdown.before(lambda execute, *rest: execute(*rest))
     line: Any = redis.Connection
@@ -46,14 +50,14 @@ def flush_and_die(steps: int) -> None:
     place: Any = connection
     place._commit = countdown.before(place._commit)
     with connection.execute_wrapper(step):
-        chores.flush(timezone.now())
+        chore(timezone.now())
 
 
 def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            flush_and_die(int(line))
+            work_and_die(CHORES[sys.argv[1]], int(line))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  # what it is for

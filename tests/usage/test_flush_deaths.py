@@ -27,7 +27,7 @@ Dying = Callable[[int], int]
 @pytest.fixture
 def die(transactional_db: None, redis_db: redis.Redis, patient: None) -> Iterator[Dying]:
     """Lets a flush run in a process that is killed before its step of a number; returns how it ended."""
-    command = [sys.executable, "-m", "tests.usage.dying"]
+    command = [sys.executable, "-m", "tests.usage.dying", "flush"]
     with subprocess.Popen(
         command, env=own_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
