@@ -30,6 +30,11 @@ def begin_periods() -> None:
 
 
 @shared_task
+def hold_caps() -> None:
+    chores.hold_caps(timezone.now())
+
+
+@shared_task
 def open_ahead() -> None:
     chores.open_ahead(timezone.now())
 
@@ -47,6 +52,11 @@ def make_partitions() -> None:
 @shared_task
 def roll_up_days() -> None:
     chores.roll_up_days(timezone.now())
+
+
+@shared_task
+def close_periods() -> None:
+    chores.close_periods(timezone.now())
 
 
 @shared_task

@@ -11,6 +11,7 @@ from usage.metering import reconcile as reconciling
 from usage.metering.accounts import ensure_months
 from usage.metering.flush import flush as flush_dirty
 from usage.metering.links import bulk, links
+from usage.money import closing
 
 
 @beats
@@ -63,6 +64,12 @@ def roll_up_days(at: datetime) -> int:
     return history.roll_up_days(at)
 
 
+@beats
+def close_periods(at: datetime) -> int:
+    """Issue the statements of periods that are over, and adjustments of what came too late; returns how many."""
+    return closing.close_periods(at)
+
+
 def reconcile(at: datetime) -> int:
     """Make Redis, totals and hours agree again; returns how many differences were found. Says itself that it ran."""
     return reconciling.reconcile(bulk(), at)
@@ -79,6 +86,7 @@ CHORES: Mapping[str, Callable[[datetime], int]] = {
         sweep_limits,
         make_partitions,
         roll_up_days,
+        close_periods,
         reconcile,
     )
 }

@@ -149,7 +149,8 @@ def _log(rows: QuerySet[Delivery], channel: str, status: str, after: str, at: da
     if status:
         # Said twice, so that the small index of what did not arrive serves all of these but “delivered”.
         rows = rows.filter(STATES[status][1], Q() if status == "sent" else ~Q(status=SENT))
-    rows = rows.select_related("tenant", "alert__tenant", "alert__metric", "endpoint__tenant")
+    rows = rows.select_related("tenant", "alert__tenant", "alert__metric", "endpoint__tenant", "statement")
+    rows = rows.defer("statement__document")
     page = keyset.page(rows, NEWEST_FIRST, after=after, size=SIZE)
     lines = tuple(_line(row, at) for row in page.rows)
     return Log(lines, page.previous, page.next, channel, status)
@@ -187,6 +188,8 @@ def _tenant(row: Delivery) -> Tenant | None:
 
 
 def _what(row: Delivery) -> str:
+    if row.statement is not None:
+        return f"{row.statement.get_kind_display()} {row.statement}"
     if row.alert is None:
         return str(row.get_kind_display())
     name = row.alert.metric.name if row.alert.metric else str(row.alert.get_kind_display())

@@ -53,7 +53,8 @@ def content(delivery: Delivery, message: Message | Note) -> dict[str, Any]:
     """The body: what happened, when, and the facts; quantities in base units."""
     if isinstance(message, Note):
         slug = message.tenant.slug if message.tenant else None
-        note = {"tenant": slug, "message": f"{message.headline} {message.next}", "url": message.url}
+        words = f"{message.headline} {message.next}"
+        note = {"tenant": slug, "message": words, "url": message.url, **message.facts}
         return {"type": message.type, "timestamp": _moment(message.at), "data": note}
     alert = delivery.alert
     assert alert is not None  # a Message is made of nothing else
