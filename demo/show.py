@@ -102,6 +102,7 @@ def _environment(place: Place, base_url: str) -> Mapping[str, str]:
         "HEADROOM_MAIL_DIR": str(place.mail),
         "HEADROOM_OPS_SLACK_URL": slack_url(base_url),
         "HEADROOM_WEBHOOK_ALLOW_PRIVATE": "1",  # its receivers are on this machine
+        "HEADROOM_SELF_SERVICE_PLANS": "1",
         "PYTHONUNBUFFERED": "1",
     }
     if not os.environ.get("HEADROOM_SECRET_KEY"):
