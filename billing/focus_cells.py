@@ -41,7 +41,7 @@ def amount(cell: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:  # an exponent that no number has
         value = MOST
-    if abs(value) >= MOST:
+    if value.copy_abs() >= MOST:  # abs() would round, and can't for such exponents
         raise BadCell(_("That is more than any bill: amounts end at 10^15."))
     return EXACT.quantize(value, PLACES)
 
@@ -55,7 +55,7 @@ def moment(cell: str) -> datetime | None:
     found = TIME.fullmatch(text)
     try:
         at = _at(*found.groups()) if found else None
-    except ValueError:
+    except (ValueError, OverflowError):  # no such day; a day before the first
         at = None
     if at is None or at.year not in YEARS:
         raise BadCell(_("Write a time such as 2026-11-01T00:00:00Z or 2026-11-01 00:00:00."))
@@ -63,7 +63,7 @@ def moment(cell: str) -> datetime | None:
 
 
 def _at(day: str, clock: str | None, offset: str | None) -> datetime:
-    """Raises ValueError where there is no such day or hour."""
+    """Raises ValueError where there is no such day or hour, OverflowError where UTC has none."""
     local = datetime.fromisoformat(f"{day}T{clock or '00:00'}")
     if offset in (None, "Z", "UTC"):
         return local.replace(tzinfo=UTC)

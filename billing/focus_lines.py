@@ -14,6 +14,7 @@ from billing.import_rows import Mistake
 
 MB = 10**6
 MOST_UNPACKED = 1_000 * MB  # a gzip of a few kilobytes may unpack to terabytes
+MOST_LINES = 4_000_000  # or to nothing but ends of lines
 LONGEST_ROW = MB
 LONGEST_VALUE = 60  # of what a mistake shows
 
@@ -122,9 +123,10 @@ class Lines:
         if self._row_size > LONGEST_ROW:
             remedy = _("The row is longer than 1 MB: is a quotation mark never closed, or is this no CSV?")
             raise Fault(self.number, _("row"), raw[:LONGEST_VALUE].decode(errors="replace"), remedy)
-        if self._most is not None and self._size > self._most:
-            remedy = _("The file unpacks to more than %(most)d MB: import it a month at a time.")
-            raise Fault(self.number, _("file"), "", remedy % {"most": self._most // MB})
+        if self._most is not None and (self._size > self._most or self.number > MOST_LINES):
+            remedy = _("The file has more than %(most)d MB or %(lines)s lines unpacked: import it in parts.")
+            values = {"most": self._most // MB, "lines": f"{MOST_LINES:,}"}
+            raise Fault(self.number, _("file"), "", remedy % values)
 
     def _check_kind(self, raw: bytes) -> None:
         for head, kind in OTHERS.items():

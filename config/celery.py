@@ -38,5 +38,6 @@ app.conf.beat_schedule = {
     "close periods": _every(60, "close_periods"),
     "allocate costs": _every(15, "allocate_costs"),
     "reconcile": _every(600, "reconcile"),
+    "sweep imports": _every(3600, "sweep_imports"),
     "take pulse": _every(10, "take_pulse"),
 }

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from billing.costs import pending
 from usage.alerts import outbox
 from usage.costs import due
 from usage.metering import chores
@@ -72,3 +73,8 @@ def reconcile() -> None:
 @shared_task
 def take_pulse() -> None:
     pulse.take_pulse(timezone.now())
+
+
+@shared_task
+def sweep_imports() -> None:
+    pending.sweep(timezone.now())

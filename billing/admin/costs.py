@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
+from django.db import models, transaction
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -77,6 +78,8 @@ class CostRowInline(admin.TabularInline[CostRow, CostBill]):
     formset = CostRowFormSet
     fields = ("service", "amount", "category", "sub_account")
     extra = 5
+    # Four columns fit beside the admin's own menu.
+    formfield_overrides = {models.CharField: {"widget": forms.TextInput({"size": 20})}}
     max_num = MOST_ROWS
     verbose_name_plural = gettext_lazy("Rows: a credit is negative, the sum is made by itself")
 
@@ -136,8 +139,8 @@ class CostBillAdmin(admin.ModelAdmin[CostBill]):
         return self.get_fields(request, obj) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: CostBill | None) -> Any:
-        """A file's rows may be a hundred thousand."""
-        return [CostRowInline] if obj is None or obj.is_typed else []
+        """A file's rows may be a hundred thousand, and a former version has none."""
+        return [CostRowInline] if obj is None or (obj.is_typed and obj.is_current) else []
 
     def has_change_permission(self, request: HttpRequest, obj: CostBill | None = None) -> bool:
         is_allowed = super().has_change_permission(request, obj)
@@ -159,6 +162,11 @@ class CostBillAdmin(admin.ModelAdmin[CostBill]):
         bill = type_bill(old.provider, old.month, rows, author=author, at=timezone.now())
         # The log and the page that follows speak of the version that was made.
         old.pk, old.version = bill.pk, bill.version
+
+    def response_change(self, request: HttpRequest, obj: CostBill) -> HttpResponse:
+        """Who saves and goes on, goes on with the version that was made."""
+        response = super().response_change(request, obj)
+        return redirect("admin:billing_costbill_change", obj.pk) if "_continue" in request.POST else response
 
     @admin.action(description=gettext_lazy("Withdraw the chosen bills"), permissions=["add"])
     def withdraw(self, request: HttpRequest, rows: Any) -> HttpResponse | None:

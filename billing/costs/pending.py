@@ -107,12 +107,12 @@ def _compressed(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _parts(data: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of about PART."""
+    """The same bytes in pieces of PART; the last may be smaller."""
     held = bytearray()
     for piece in data:
         held += piece
-        if len(held) >= PART:
-            yield bytes(held)
-            held.clear()
+        while len(held) >= PART:
+            yield bytes(held[:PART])
+            del held[:PART]
     if held:
         yield bytes(held)

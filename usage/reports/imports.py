@@ -47,7 +47,6 @@ class Line:
     at: datetime
     when: str
     is_current: bool
-    is_withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,6 @@ def _line(bill: CostBill, at: datetime) -> Line:
         at=bill.imported_at,
         when=dates.when(bill.imported_at, at),
         is_current=bill.is_current,
-        is_withdrawn=bill.source == WITHDRAWN,
     )
 
 
