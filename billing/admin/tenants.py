@@ -17,6 +17,7 @@ from billing.admin.overrides import EndingFilter, OverrideInline, saved_override
 from billing.admin.plan_page import plan_page, words
 from billing.admin.subscriptions import SubscriptionInline, begin
 from billing.admin.telling import tell
+from billing.closings import statuses_changed
 from billing.courses import course
 from billing.models import Override, Subscription
 from tenants.admin import TenantAdmin as PlainTenantAdmin
@@ -63,6 +64,7 @@ class TenantAdmin(PlainTenantAdmin):
         return queryset.filter(pk__in=Tenant.objects.matching(search_term).values("pk")), False
 
     def status_changed(self, request: HttpRequest, tenants: Sequence[Tenant]) -> None:
+        statuses_changed(tenants, timezone.now())
         if tenants:
             tell(request, [one.pk for one in tenants], f"Tenant is {tenants[0].get_status_display().lower()}")
 
