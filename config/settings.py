@@ -189,7 +189,9 @@ DEFAULT_FROM_EMAIL = text("HEADROOM_FROM_EMAIL", "Headroom <headroom@localhost>"
 # Headroom
 HEADROOM_DEFAULT_PLAN = text("HEADROOM_DEFAULT_PLAN", "free")
 HEADROOM_CURRENCY = text("HEADROOM_CURRENCY", "USD")
-HEADROOM_SELF_SERVICE_PLANS = flag("HEADROOM_SELF_SERVICE_PLANS")  # owners change among public plans themselves
+HEADROOM_SELF_SERVICE_PLANS = flag(
+    "HEADROOM_SELF_SERVICE_PLANS"
+)  # owners change among public plans themselves
 HEADROOM_TENANT_RESOLVER = text("HEADROOM_TENANT_RESOLVER")  # dotted path: request -> slug or None
 HEADROOM_RATELIMIT_HEADERS = text("HEADROOM_RATELIMIT_HEADERS", "ietf")  # or "none"
 HEADROOM_PATH_RULES: list[dict[str, Any]] = []  # [{"path": "/v1/", "metric": "api_calls", "amount": 1}]

@@ -1,10 +1,15 @@
-"""Bills as FOCUS CSV that tests write from the column lists of each version."""
+"""Bills as FOCUS CSV that tests write from the column lists of each version, and how they are read."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+from typing import Any
+
+from billing.focus import Charge, Reading
+from billing.focus_lines import MB, unpacked
+from billing.models import CostBill, CostRow
 
 V1_0 = """
 AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingCurrency BillingPeriodEnd BillingPeriodStart
@@ -74,4 +79,30 @@ def small(*rows: dict[str, str], also: tuple[str, ...] = ()) -> bytes:
 
 
 def packed(content: bytes) -> bytes:
-    return gzip.compress(content)
+    return gzip.compress(content, mtime=0)
+
+
+def named(value: object) -> str:
+    """What stands in the name of a test that is tried with files: bytes do not."""
+    return value if isinstance(value, str) else ""
+
+
+def read(content: bytes, provider: str = "AWS", most: int | None = MB * 100) -> tuple[list[Charge], Reading]:
+    """The charges of a file, and its reading with the mistakes."""
+    reading = Reading(unpacked(io.BytesIO(content)), provider=provider, most=most)
+    return list(reading), reading
+
+
+def mistakes(content: bytes, provider: str = "AWS", most: int | None = MB * 100) -> list[str]:
+    return [str(one) for one in read(content, provider, most)[1].mistakes]
+
+
+def state() -> list[tuple[Any, ...]]:
+    """All bills and rows there are."""
+    headers = CostBill.objects.order_by("pk").values_list(
+        "provider", "month", "version", "is_current", "total"
+    )
+    return [
+        *headers,
+        *CostRow.objects.order_by("pk").values_list("bill__version", "line", "service", "amount"),
+    ]

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.billing.focus_files import bill
 from tests.browser.site import Site
 from tests.browser.window import DESK, PHONE, Windows, sign_in
 from tests.browser.world import STAFF
@@ -25,6 +26,7 @@ OPERATIONS = (
     "/staff/tenants/?state=over",
     "/staff/inbox/",
     "/staff/deliveries/",
+    "/staff/imports/",
     "/staff/health/",
     "/t/quarry/",
     "/t/meadow/plan/",
@@ -32,6 +34,7 @@ OPERATIONS = (
 ADMIN = (
     "/admin/",
     "/admin/billing/plan/",
+    "/admin/billing/costbill/add/",
     "/admin/tenants/tenant/",
     "/admin/tenants/apikey/add/",
     "/admin/usage/delivery/",
@@ -135,3 +138,14 @@ class TestWithoutScript:
         wish = page.locator("#notices li").filter(has_text="Harbor Books asks for Starter.")
         wish.get_by_role("button", name="Seen").click()
         expect(wish).to_contain_text("seen by Sam")
+
+    def test_operations_look_at_a_bill_and_import_it(self, windows: Windows) -> None:
+        page, buffer = windows.of(STAFF, java_script_enabled=False), bill({}, {"EffectiveCost": "1234.5"})
+        page.goto("/staff/imports/")
+        page.locator("#file").set_input_files({"name": "oct.csv", "mimeType": "text/csv", "buffer": buffer})
+        page.get_by_role("button", name="Preview").click()
+        visit(page, page.url)
+        expect(page.get_by_role("heading", level=1)).to_have_text("2 rows, $1,242.50: import them?")
+        page.get_by_role("button", name="Yes, import").click()
+        expect(page.locator("#banner")).to_contain_text("1 bill was imported: AWS, 2026-10.")
+        expect(page.locator("#rows tbody tr")).to_have_count(1)

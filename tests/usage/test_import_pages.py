@@ -21,7 +21,7 @@ from billing.costs.bills import TypedRow, type_bill
 from billing.models import CostBill, CostRow, PendingImport
 from billing.pricing import rounded
 from tenants.models import User
-from tests.billing.focus_files import bill, packed, small
+from tests.billing.focus_files import bill, named, packed, small
 from tests.conftest import MakeUser
 from tests.usage.pages import text
 from usage import import_forms
@@ -141,7 +141,7 @@ class TestPreview:
     ) -> None:
         type_bill("AWS", OCTOBER, [TypedRow("x", Decimal("7.50"))], author=None, at=AT)
         html = preview_of(browser, bill({"EffectiveCost": amount}))
-        assert "Replaces version 1 with 1 rows, $7.50" in html
+        assert "Replaces version 1 with 1 row, $7.50" in html
         assert change in html
 
     def test_compares_with_what_is_there_when_it_is_read(self, browser: Client) -> None:
@@ -234,6 +234,7 @@ class TestRefusedFile:
             (bill({"BillingCurrency": "EUR"}), "Amounts are kept in USD"),
             (small(), "The row names no provider"),
         ],
+        ids=named,
     )
     def test_says_what_to_do(self, browser: Client, content: bytes, found: str) -> None:
         assert found in text(send(browser, content))

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.dateformat import format as written
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.costs.bills import former_of
 from billing.costs.summary import BillSum, from_json
@@ -186,7 +187,12 @@ def _services(bill: BillSum) -> tuple[ServiceLine, ...]:
 
 def _replaces(former: CostBill) -> str:
     words = {"version": former.version, "rows": f"{former.rows:,}", "total": money(former.total)}
-    return _("version %(version)d with %(rows)s rows, %(total)s") % words
+    text = ngettext(
+        "version %(version)d with %(rows)s row, %(total)s",
+        "version %(version)d with %(rows)s rows, %(total)s",
+        former.rows,
+    )
+    return text % words
 
 
 def _difference(change: Decimal) -> str:
