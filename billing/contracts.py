@@ -12,8 +12,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 from billing.caps import NO_CAPS, Caps, caps_of
 from billing.limits import Entitlements, Limit, limit_of
 from billing.models import Allowance, Entitlement, Override, Plan, SpendCap, Subscription
+from billing.models.subscriptions import SOON
 from billing.periods import Period, period_at
-from billing.rates import Rate, Rates, rate_of
+from billing.pricing import Fee
+from billing.rates import Rate, Rates, fees_of, rate_of
 from tenants.models import Tenant
 
 
@@ -46,6 +48,24 @@ class Contracts:
     def plan(self, tenant: Tenant, at: datetime) -> Plan:
         """The plan the tenant is on at `at`. Raises NoDefaultPlan."""
         return self._subscribed(tenant, at) or self._book.default
+
+    @property
+    def default(self) -> Plan:
+        """The plan of who has none. Raises NoDefaultPlan."""
+        return self._book.default
+
+    def subscriptions(self, tenant: Tenant, at: datetime) -> list[Subscription]:
+        """Those that are not over at `at`, the first to begin first; their plans are at hand."""
+        mine = [one for one in self._subscriptions.get(tenant.pk, []) if one.ends is None or one.ends > at]
+        for one in mine:
+            one.plan = self._book.plans[one.plan_id]
+        return mine
+
+    def ending(self, tenant: Tenant, at: datetime) -> list[Override]:
+        """Overrides in force at `at`, but soon not any more; the first to end first."""
+        mine = [one for one in self._given(tenant, at) if one.starts <= at and one.ends]
+        soon = [one for one in mine if one.ends and one.ends <= at + SOON]
+        return sorted(soon, key=lambda one: (one.ends, one.pk))
 
     def offered(self, own: Plan) -> list[Plan]:
         """The public plans and `own`, in their order."""
@@ -83,6 +103,10 @@ class Contracts:
                 last, [one for one in self._given(tenant, period.starts) if one.starts <= at], period, at
             ),
         )
+
+    def fees_if(self, tenant: Tenant, period: Period, at: datetime, plan: Plan) -> tuple[Fee, ...]:
+        """The base fees of `period` by days if the tenant were on `plan` from `at` on. Raises NoDefaultPlan."""
+        return fees_of(period, lambda moment: plan if moment >= at else self._plan_or_none(tenant, moment))
 
     def _subscribed(self, tenant: Tenant, at: datetime) -> Plan | None:
         mine = self._subscriptions.get(tenant.pk, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +11,8 @@ from enum import Enum
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.contracts import NoDefaultPlan
-from billing.models import Entitlement, Plan, Subscription
+from billing.contracts import Contracts, NoDefaultPlan
+from billing.models import Plan, Subscription
 from billing.periods import period_at
 from billing.terms import moment
 from tenants.models import Tenant, User
@@ -49,8 +49,8 @@ class Scheduled:
 class PlanChange:
     """What a choice does: `before` is replaced by `plan` at `begins`, and what is scheduled goes (`replaces`).
 
-    With `is_end` the subscription is cancelled: `plan` is the default one. `mark` changes as soon as anything does
-    that what was shown goes by.
+    With `is_end` the subscription is cancelled: `plan` is the default one. `mark` is another one as soon as
+    something else would happen.
     """
 
     before: Plan
@@ -71,7 +71,6 @@ class Course:
     default: Plan
     running: Subscription | None
     coming: tuple[Subscription, ...]
-    version: int
 
     @property
     def plan(self) -> Plan:
@@ -123,8 +122,10 @@ class Course:
 
     @property
     def mark(self) -> str:
-        """Another one as soon as anything is: the plan, its limits, what is scheduled, the period."""
-        return f"{self.version}.{self.plan.slug}.{self.turn:%Y-%m-%d}"
+        """Another one as soon as the course or the period is."""
+        rows = [*([self.running] if self.running else []), *self.coming]
+        ends = [f"{row.pk}-{row.ends:%y%m%d%H%M%S%f}" if row.ends else str(row.pk) for row in rows]
+        return ".".join([f"{self.turn:%y%m%d%H%M}", *ends])
 
     def _names(self, plan: Plan) -> dict[str, str]:
         return {"tenant": self.tenant.name, "plan": plan.name}
@@ -136,30 +137,13 @@ def size_of(plan: Plan) -> tuple[Decimal, int]:
 
 
 def courses(tenants: Iterable[Tenant], at: datetime) -> dict[int, Course]:
-    """How each tenant's plan goes on, by tenant id; three queries for all. Raises NoDefaultPlan."""
-    known = list(tenants)
-    # The version is read first: a mark that is older than what it stands for is only shown once more.
-    versions = dict(Entitlement.objects.filter(tenant__in=known).values_list("tenant_id", "version"))
-    default = _default()
+    """How each tenant's plan goes on, by tenant id; two queries for all. Raises NoDefaultPlan."""
+    known, default = list(tenants), _default()
     rows: dict[int, list[Subscription]] = {}
-    for row in (
-        Subscription.objects.filter(tenant__in=known)
-        .exclude(ends__lte=at)
-        .select_related("plan", "author", "ended_by")
-        .order_by("starts")
-    ):
+    people = Subscription.objects.select_related("plan", "author", "ended_by")
+    for row in people.filter(tenant__in=known).exclude(ends__lte=at).order_by("starts"):
         rows.setdefault(row.tenant_id, []).append(row)
-    return {
-        one.pk: Course(
-            tenant=one,
-            at=at,
-            default=default,
-            running=next((row for row in rows.get(one.pk, []) if row.starts <= at), None),
-            coming=tuple(row for row in rows.get(one.pk, []) if row.starts > at),
-            version=versions.get(one.pk, 0),
-        )
-        for one in known
-    }
+    return {one.pk: _course(one, at, default, rows.get(one.pk, [])) for one in known}
 
 
 def course(tenant: Tenant, at: datetime) -> Course:
@@ -167,15 +151,29 @@ def course(tenant: Tenant, at: datetime) -> Course:
     return courses([tenant], at)[tenant.pk]
 
 
+def course_by(contracts: Contracts, tenant: Tenant, at: datetime) -> Course:
+    """The same by what was read already; who scheduled something costs a query."""
+    return _course(tenant, at, contracts.default, contracts.subscriptions(tenant, at))
+
+
 def scheduled(tenants: Iterable[Tenant], at: datetime) -> Mapping[int, Scheduled]:
-    """What is scheduled, by tenant id, for those that anything is scheduled for; three queries for all."""
+    """What is scheduled, by tenant id, for those that anything is scheduled for; two queries for all."""
     return {pk: found for pk, one in courses(tenants, at).items() if (found := one.scheduled)}
 
 
+def _course(tenant: Tenant, at: datetime, default: Plan, rows: Sequence[Subscription]) -> Course:
+    return Course(
+        tenant=tenant,
+        at=at,
+        default=default,
+        running=next((row for row in rows if row.starts <= at), None),
+        coming=tuple(row for row in rows if row.starts > at),
+    )
+
+
 def _default() -> Plan:
-    plan = Plan.objects.filter(slug=settings.HEADROOM_DEFAULT_PLAN).first()
+    slug = settings.HEADROOM_DEFAULT_PLAN
+    plan = Plan.objects.filter(slug=slug).first()
     if plan is None:
-        raise NoDefaultPlan(
-            f"HEADROOM_DEFAULT_PLAN={settings.HEADROOM_DEFAULT_PLAN!r} names no plan: add it."
-        )
+        raise NoDefaultPlan(f"HEADROOM_DEFAULT_PLAN={slug!r} names no plan: add it.")
     return plan

@@ -130,7 +130,7 @@ def _not_before_the_last(tenant: Tenant, at: datetime) -> datetime:
 
 def _agreed(change: PlanChange, as_shown: str | None) -> PlanChange:
     if as_shown not in (None, change.mark):
-        raise Outdated(_("Meanwhile the plan or its limits changed."))
+        raise Outdated(_("Meanwhile the plan was changed."))
     return change
 
 

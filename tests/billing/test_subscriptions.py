@@ -271,7 +271,7 @@ class TestScheduled:
         tenants = [make_tenant(f"t{number}", "pro") for number in range(5)]
         for tenant in tenants:
             change(tenant, "free")
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             assert len({one.author for one in scheduled(tenants, AT).values()}) == 1
 
 
