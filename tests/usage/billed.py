@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+from django.db import connection
 
 from billing.models import Metric, Plan, Statement
 from billing.subscriptions import subscribe
@@ -62,3 +65,25 @@ def issued(tenant: Tenant) -> list[tuple[str, str, Decimal]]:
     """Number, kind and total of all that a tenant was billed."""
     rows = Statement.objects.filter(tenant=tenant).order_by("pk")
     return list(rows.values_list("number", "kind", "total"))
+
+
+def until_blocked() -> None:
+    """Until another connection of this database waits for a lock, be it for a row."""
+    _until("wait_event_type = 'Lock'", is_there=True)
+
+
+def until_buried() -> None:
+    """Until PostgreSQL has seen that who was killed is gone, and has undone what it began."""
+    _until("xact_start IS NOT NULL", is_there=False)
+
+
+def _until(is_so: str, *, is_there: bool) -> None:
+    """Until some other connection of a client is so, or none is."""
+    rows = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    for _ in range(2_000):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) {rows} AND backend_type = 'client backend' AND {is_so}")
+            if bool(cursor.fetchone()[0]) == is_there:
+                return
+        time.sleep(0.005)
+    raise AssertionError(f"{is_so}: not in ten seconds")

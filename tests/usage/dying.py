@@ -23,7 +23,11 @@ from django.utils import timezone  # noqa: E402
 from usage.costs import due  # noqa: E402
 from usage.metering import chores  # noqa: E402
 
-CHORES = {"flush": chores.flush, "allocate_costs": due.allocate_costs}
+CHORES = {
+    "flush": chores.flush,
+    "allocate_costs": due.allocate_costs,
+    "close_periods": chores.close_periods,
+}
 
 
 class Countdown:
