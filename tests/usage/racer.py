@@ -20,9 +20,10 @@ from django.db import connection  # noqa: E402
 
 from tenants.models import Tenant  # noqa: E402
 from tests.usage.counting import set_scripts_to_clock  # noqa: E402
-from usage.metering import Charge, catalogue, consume  # noqa: E402
+from usage.metering import Charge, Decision, catalogue, consume  # noqa: E402
 
 THREADS = 8
+MB = 10**6
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ CALLS: dict[str, Call] = {
     "one": lambda number: (Charge("api_calls", label=f"label {number % 7}"),),
     "two": lambda number: (Charge("api_calls", 2), Charge("storage", 3)),
     "members": lambda number: (Charge("users", member=f"user {number * 7919 % 400}"),),
+    "billed": lambda number: (Charge("api_calls", 5) if number % 2 else Charge("bandwidth", MB),),
 }
 
 
@@ -57,7 +59,16 @@ def race(job: Job, tenant: Tenant, thread: int, tally: Counter[str]) -> None:
         decision = consume(tenant, *CALLS[job.kind](number), at=at)
         tally["allowed" if decision.allowed else "refused"] += 1
         tally["uncounted"] += not decision.is_counted
+        tally["refused below"] += is_refused_below(decision)
         tally["most"] = max(tally["most"], *(gauge.used for gauge in decision.gauges))
+
+
+def is_refused_below(decision: Decision) -> bool:
+    """Whether what was refused would have fitted into the limit."""
+    if decision.refused is None:
+        return False
+    gauge, amount = decision.refused.gauge, decision.refused.charge.amount
+    return gauge.limit is not None and gauge.used + amount <= gauge.limit
 
 
 def move(job: Job, tenant: Tenant, thread: int, tally: Counter[str]) -> None:
