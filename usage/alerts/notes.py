@@ -13,6 +13,7 @@ from billing.models import Statement
 from tenants.models import Tenant
 from usage import units
 from usage.alerts.messages import Message, message_of
+from usage.amounts import money
 from usage.models import Delivery
 
 
@@ -78,9 +79,9 @@ def _statement(delivery: Delivery) -> Note:
     statement, whose = delivery.statement, _whose(delivery)
     assert statement is not None  # what a delivery of this kind is about
     path = reverse("usage:statement", args=[statement.tenant.slug, statement.number])
-    url, total = f"{settings.BASE_URL}{path}", f"{statement.total:,.2f} {statement.currency}"
+    url, total = f"{settings.BASE_URL}{path}", money(statement.total, statement.currency)
     days = f"{units.day(statement.period)} to {units.day(statement.until - timedelta(days=1))}"
-    headline, following = _owed(statement, f"The statement of {whose} for {days} comes to {total}.", total)
+    headline, following = _owed(statement, f"The statement of {whose} for {days} comes to {total}.")
     return Note(
         tenant=statement.tenant,
         at=statement.issued_at,
@@ -105,15 +106,16 @@ def _statement(delivery: Delivery) -> Note:
     )
 
 
-def _owed(statement: Statement, comes_to: str, total: str) -> tuple[str, str]:
+def _owed(statement: Statement, comes_to: str) -> tuple[str, str]:
     """What it comes to, and what that is made of."""
     if statement.of:
         verb = "adds" if statement.total > 0 else "takes off"
         return (
-            f"An adjustment {verb} {total.lstrip('-')}.",
+            f"An adjustment {verb} {money(abs(statement.total), statement.currency)}.",
             f"It is for units that were counted too late for {statement.of.number}, at the prices of that.",
         )
-    parts = f"{statement.base_fee:,.2f} base fee and {statement.overage:,.2f} for use beyond what is included"
+    fee, overage = (money(one, statement.currency) for one in (statement.base_fee, statement.overage))
+    parts = f"{fee} base fee and {overage} for use beyond what is included"
     return (
         comes_to,
         f"That is {parts}. A statement does not change: what is counted later becomes an adjustment.",
