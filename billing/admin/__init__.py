@@ -1,5 +1,5 @@
-"""What operations edit in the admin: plans and prices, who is on which plan, who gets more than it."""
+"""What operations edit in the admin: plans and prices, who is on which plan, bills and how they are divided."""
 
-from billing.admin import costs, plans, tenants
+from billing.admin import cost_rules, costs, plans, tenants
 
-__all__ = ["costs", "plans", "tenants"]
+__all__ = ["cost_rules", "costs", "plans", "tenants"]

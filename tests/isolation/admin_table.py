@@ -27,6 +27,8 @@ admin:view_on_site               GET     404    404
 admin:view_on_site               POST    404    404
 admin:auth_user_password_change  GET     200    403
 admin:auth_user_password_change  POST    200    403
+admin:billing_costrule_test      GET     200    403
+admin:billing_costrule_test      POST    200    403
 admin:tenants_tenant_plan        GET     200    403
 admin:tenants_tenant_plan        POST    200    403
 admin:app_list                   GET     200    404
@@ -52,6 +54,10 @@ billing_override           GET     200         200  200     200     200      200
 billing_override           POST    200         200  200     302     200      403             302
 billing_costbill           GET     200         200  200     403     200      -               302
 billing_costbill           POST    200         200  200     403     200      -               302
+billing_costrule           GET     200         200  200     200     200      200             302
+billing_costrule           POST    200         200  200     302     200      403             302
+billing_costalias          GET     200         200  200     200     200      200             302
+billing_costalias          POST    200         200  200     302     200      403             302
 tenants_tenant             GET     200         200  200     403     200      -               302
 tenants_tenant             POST    200         200  200     403     200      -               302
 tenants_membership         GET     200         200  200     200     200      -               302

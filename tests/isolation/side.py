@@ -12,7 +12,7 @@ from uuid import UUID
 from billing.closings import closing
 from billing.costs.bills import TypedRow, type_bill
 from billing.costs.pending import receive
-from billing.models import Metric, Override, Plan, Statement
+from billing.models import CostAlias, CostRule, Metric, Override, Plan, Statement
 from billing.periods import period_at, period_before
 from billing.subscriptions import subscribe
 from demo.models import DemoFile
@@ -50,7 +50,7 @@ def make_side(word: str, used: int, at: datetime) -> Side:
     _rights(tenant, word, people["owner"], at)
     number = _bill(tenant, at)
     _history(tenant, word, used, people["admin"], at)
-    pending = _costs(word, people["admin"], at)
+    pending = _costs(word, tenant, people["admin"], at)
     marks = (word, key.prefix, digest, str(used), f"{used:,}")
     return Side(tenant, people, secret, pending, f"{digest[:8]}.csv", number, marks)
 
@@ -80,10 +80,12 @@ def _bill(tenant: Tenant, at: datetime) -> str:
     return Statement.objects.get(tenant=tenant).number
 
 
-def _costs(word: str, author: User, at: datetime) -> UUID:
-    """What a provider bills us, and another bill of it that waits to be imported."""
+def _costs(word: str, tenant: Tenant, author: User, at: datetime) -> UUID:
+    """What a provider bills us, how it is divided, and another bill of it that waits to be imported."""
     row = TypedRow(f"{word} compute", Decimal("483.65"))
     type_bill(f"{word} cloud", date(2026, 9, 1), [row], author=author, at=at)
+    CostRule.objects.create(name=word, service=f"{word} backup", driver=CostRule.Driver.SHARED)
+    CostAlias.objects.create(value=f"{word}-prod", tenant=tenant)
     lines = [
         "ChargePeriodStart,ChargeCategory,BilledCost,ServiceName",
         f"2026-10-01T00:00:00Z,Usage,1,{word}",
