@@ -97,11 +97,21 @@ class Course:
         who = (following.author, following.reason)
         return Scheduled(self.plan, following.plan, following.starts, False, *who, self.mark)
 
+    @property
+    def may_end(self) -> bool:
+        """Whether there is a subscription whose end would change something, and that goes on so far."""
+        is_ending = self.scheduled is not None and self.scheduled.is_end
+        return self.running is not None and self.plan.pk != self.default.pk and not is_ending
+
+    def is_larger(self, plan: Plan) -> bool:
+        """Whether `plan` is larger than the present one."""
+        return size_of(plan) > size_of(self.plan)
+
     def changed_to(self, plan: Plan, when: When | None = None) -> PlanChange:
         """What it does to choose `plan`. Raises NothingChanges."""
         if plan.pk == self.plan.pk:
             raise NothingChanges(_("%(tenant)s is on %(plan)s already.") % self._names(plan))
-        is_at_once = when == When.NOW or (when is None and size_of(plan) > size_of(self.plan))
+        is_at_once = when == When.NOW or (when is None and self.is_larger(plan))
         planned = self.scheduled
         if not is_at_once and planned and not planned.is_end and planned.plan.pk == plan.pk:
             text = _("%(plan)s begins on %(day)s already.")

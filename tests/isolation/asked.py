@@ -10,9 +10,11 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
 from django.core.signing import Signer
 from django.db.models import Model
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from billing.courses import course
 from tenants.models import Tenant, User
 from tests.isolation.actors import Body
 from tests.isolation.addresses import Address
@@ -58,10 +60,18 @@ def body_of(address: Address, side: Side) -> Body:
     """What an unsafe request there carries, so that it would succeed for who may send it."""
     notice = Notice.objects.filter(tenant=side.tenant).latest("pk")
     delivery = Delivery.objects.filter(tenant=side.tenant).latest("pk")
+    agreed: dict[str, object] = {
+        "confirmed": "yes",
+        "seen": course(side.tenant, timezone.now()).mark,
+        "reason": "too large",
+    }
     forms: dict[str, dict[str, object]] = {
         "tenants:sign_in": {"username": side.people["owner"].email, "password": "a guess"},
         "tenants:reset": {"email": side.people["owner"].email},
         "usage:ask_plan": {"plan": "starter"},
+        "usage:switch_plan": {"plan": "starter", **agreed},
+        "usage:cancel_plan": agreed,
+        "usage:withdraw_plan": agreed,
         "usage:set_thresholds": {"at:": ["80", "95"], "tells_refusals": "on"},
         "usage:set_people": {"members": [str(one.pk) for one in side.tenant.memberships.all()[:1]]},
         "usage:add_channel": {"kind": "webhook", "url": "https://hooks.example/new"},
@@ -89,6 +99,7 @@ def queries_of(address: Address, side: Side) -> list[str]:
         "usage:overview": ["seen=0"],
         "usage:metric": ["seen=0", "range=30d"],
         "usage:tenants": ["seen=0", f"q={side.tenant.slug}"],
+        "usage:plan": ["to=starter", "end=1"],
         "usage:alerts": ["status=failed", "channel=webhook"],
         "usage:deliveries": ["status=failed", "channel=email"],
         "usage:inbox": [urlencode({"after": after})],

@@ -40,6 +40,12 @@ usage:metric             GET,HEAD       in         200     200    200    404    
 usage:plan               GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:ask_plan           POST           in         403     302    302    404    403    403    in   in         in
 usage:ask_plan           htmx:POST      in         403     200    200    404    403    403    in   in         in
+usage:switch_plan        POST           in         403     403    302    404    403    403    in   in         in
+usage:switch_plan        htmx:POST      in         403     403    200    404    403    403    in   in         in
+usage:cancel_plan        POST           in         403     403    302    404    403    403    in   in         in
+usage:cancel_plan        htmx:POST      in         403     403    200    404    403    403    in   in         in
+usage:withdraw_plan      POST           in         403     403    302    404    403    403    in   in         in
+usage:withdraw_plan      htmx:POST      in         403     403    200    404    403    403    in   in         in
 usage:alerts             GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:set_people         POST           in         403     302    302    404    403    403    in   in         in
 usage:change_channel     POST           in         403     302    302    404    403    403    in   in         in

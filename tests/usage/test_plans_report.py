@@ -8,7 +8,8 @@ from billing.models import Metric, Override, Plan
 from tenants.models import Tenant, User
 from tests.conftest import MakeTenant
 from tests.usage.counted import NOW, move, use
-from usage.reports.plans import PlanCard, PlanReport, plan_report
+from usage.reports.plan_cards import PlanCard
+from usage.reports.plans import PlanReport, plan_report
 from usage.wishes import ask_for_plan
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]

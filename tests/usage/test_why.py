@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from billing.changes import limits_changed
 from billing.models import Metric, Override, Plan
-from billing.subscriptions import subscribe
+from billing.subscriptions import cancel, change_plan, subscribe, withdraw
 from tenants.models import Tenant, User
 from tests.conftest import MakeTenant
 from tests.usage.counted import refuse
@@ -24,6 +24,7 @@ from tests.usage.pages import HTMX, address, text
 from usage.metering import Cause, Charge, consume, last_refusals
 from usage.models import Alert, Delivery
 from usage.reports import why as whys
+from usage.reports.happenings import SOURCES
 from usage.reports.why import Why, why
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
@@ -63,6 +64,29 @@ class TestTimeline:
         line = why(tenant, AT, for_staff=True).lines[0]
         assert (line.reason, line.actor) == ("On plan Pro", "sam@ops.example")
         assert why(tenant, AT).lines[0].actor == "Operations"
+
+    def test_says_what_became_of_a_plan_and_who_wanted_it(
+        self, tenant: Tenant, staff: User, owner: User
+    ) -> None:
+        day, turn = timedelta(days=1), datetime(2026, 12, 1, tzinfo=UTC)
+        plans = {plan.slug: plan for plan in Plan.objects.all()}
+        change_plan(tenant, plans["pro"], at=AT, actor=owner, reason="launch")
+        change_plan(tenant, plans["starter"], at=AT + day, actor=owner, reason="")
+        withdraw(tenant, at=AT + 2 * day, actor=owner, reason="")
+        change_plan(tenant, plans["starter"], at=AT + 3 * day, actor=owner, reason="after all")
+        cancel(tenant, at=turn + day, actor=staff, reason="unpaid")
+        lines = why(tenant, datetime(2027, 1, 2, tzinfo=UTC)).lines
+        told = [(one.text, one.reason, one.actor) for one in lines if one.icon == "cal"]
+        name = str(owner)
+        assert told == [
+            ("Starter ended", "unpaid", "Operations"),
+            ("Plan cancelled", "Starter ends on 1 Jan 2027, 00:00 UTC, then Free: unpaid", "Operations"),
+            ("Starter began", "after all", name),
+            ("Change of plan scheduled", "Pro → Starter on 1 Dec 2026, 00:00 UTC: after all", name),
+            ("Scheduled change withdrawn", "Pro goes on, not Starter on 1 Dec 2026, 00:00 UTC", name),
+            ("Change of plan scheduled", "Pro → Starter on 1 Dec 2026, 00:00 UTC", name),
+            ("Plan changed", "Free → Pro: launch", name),
+        ]
 
     def test_has_every_kind_in_order(self, tenant: Tenant, staff: User) -> None:
         day = AT.replace(hour=0, minute=0, second=0)
@@ -168,7 +192,7 @@ class TestTimeline:
             alert(tenant, AT, percent=number)
             limits_changed(Tenant.objects.all(), reason=f"{number}", at=AT)
         why(tenant, AT)
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(len(SOURCES)):
             why(tenant, AT)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.contracts import Contracts
 from billing.models import Metric, Plan
 from billing.periods import Period
 from billing.pricing import Bill
@@ -29,6 +30,7 @@ class Dashboard:
     """A tenant at one moment; `meters` are sorted by risk. `bill` is None for those who see no money."""
 
     tenant: Tenant
+    contracts: Contracts
     plan: Plan
     period: Period
     at: datetime
@@ -73,6 +75,7 @@ def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashb
             causes[cause] = causes.get(cause, 0) + refused
     return Dashboard(
         tenant=tenant,
+        contracts=read.contracts,
         plan=read.plan,
         period=read.period,
         at=at,

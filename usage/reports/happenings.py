@@ -12,11 +12,11 @@ from uuid import UUID
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import EntitlementChange, Metric, Override
+from billing.models import EntitlementChange, Metric, Override, Subscription
 from billing.periods import Period, period_at, period_before
 from tenants.models import Tenant, User
 from usage.models import Alert, Delivery
@@ -94,7 +94,27 @@ def happenings(tenant: Tenant, before: Mark, size: int) -> list[Happening]:
 def _changes(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
     rows = EntitlementChange.objects.filter(tenant=tenant).select_related("actor")
     for row in before.newest(rows, "at", size):
-        yield Happening(before.mark(row.at, row.pk), _("Limits changed"), actor=row.actor, reason=row.reason)
+        mark = before.mark(row.at, row.pk)
+        yield Happening(mark, row.get_kind_display(), actor=row.actor, reason=row.reason)
+
+
+def _plans_begun(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
+    """Those that were scheduled; a plan that acts at once is told by its change."""
+    told = EntitlementChange.objects.filter(tenant=tenant, at=OuterRef("starts"))
+    rows = Subscription.objects.filter(~Exists(told), tenant=tenant).select_related("plan", "author")
+    for row in before.newest(rows, "starts", size):
+        text = _("%(plan)s began") % {"plan": row.plan.name}
+        yield Happening(before.mark(row.starts, row.pk), text, actor=row.author, reason=row.reason)
+
+
+def _plans_ended(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
+    """Those that nothing followed: the default plan holds."""
+    told = EntitlementChange.objects.filter(tenant=tenant, at=OuterRef("ends"))
+    next_one = Subscription.objects.filter(tenant=tenant, starts=OuterRef("ends"))
+    rows = Subscription.objects.filter(~Exists(told), ~Exists(next_one), tenant=tenant, ends__isnull=False)
+    for row in before.newest(rows.select_related("plan", "ended_by"), "ends", size):
+        text = _("%(plan)s ended") % {"plan": row.plan.name}
+        yield Happening(before.mark(row.ends, row.pk), text, actor=row.ended_by, reason=row.end_reason)
 
 
 def _overrides_ended(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
@@ -180,4 +200,6 @@ SOURCES: tuple[Source, ...] = (
     _overrides_ended,
     _status,
     _changes,
+    _plans_begun,
+    _plans_ended,
 )

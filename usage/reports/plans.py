@@ -1,55 +1,37 @@
-"""The plans side by side: what each includes, what it costs, and whether present use fits."""
+"""The page of plans: what fits what a tenant uses now, what another one would do, and who may choose it."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.entitlements import Entitlements, Limit
-from billing.models import Allowance, Plan
-from billing.pricing import Bill, price_of
+from billing.contracts import Contracts
+from billing.courses import Course, PlanChange, course_by
+from billing.models import Plan
+from billing.pricing import Bill
 from tenants.models import Membership, Tenant
 from usage import units
 from usage.models import Notice
 from usage.money.bills import what_if
 from usage.reports import dates
-from usage.reports.fits import Fit, fit_of
+from usage.reports.coming import Coming, coming_on
+from usage.reports.deciding import Say, say
 from usage.reports.meters import Look, Meter
-from usage.reports.money import money, prices, whole_money
+from usage.reports.people import name_of
+from usage.reports.plan_cards import PlanCard, Table, plan_card
+from usage.reports.plan_effects import Effect, effect_of
 from usage.reports.readings import Reading, contracts_of, read
 
-
-@dataclass(frozen=True, slots=True)
-class Included:
-    """One metric on a plan's card."""
-
-    name: str
-    amount: str
-    then: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlanCard:
-    """A plan beside the others. `price` is empty for those who see no money."""
-
-    plan: Plan
-    is_current: bool
-    is_asked: bool
-    is_suggested: bool
-    price: str
-    price_note: str
-    included: tuple[Included, ...]
-    meters: tuple[Meter, ...]
-    fit: Fit
+Choice = Callable[[Course], PlanChange]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What the plan page shows; `pairs` are each metric's meters on the present and on the suggested plan."""
+    """What the plan page shows; `effect` is that of the choice, else of the plan that is suggested."""
 
     tenant: Tenant
     plan: Plan
@@ -58,100 +40,74 @@ class PlanReport:
     reason: str
     cards: tuple[PlanCard, ...]
     suggested: Plan | None
-    pairs: tuple[tuple[Meter, Meter], ...]
-    days: str
+    effect: Effect | None
+    coming: Coming
+    say: Say
+    may_cancel: bool
     currency: str  # empty for those who see no money
 
+    @property
+    def pairs(self) -> tuple[tuple[Meter, Meter], ...]:
+        """Each metric's meters on the present and on the other plan."""
+        return self.effect.pairs if self.effect else ()
 
-def plan_report(tenant: Tenant, at: datetime, *, with_money: bool) -> PlanReport:
-    """All plans on offer, and the tenant's own, measured against what it uses now."""
+
+def plan_report(
+    tenant: Tenant,
+    at: datetime,
+    *,
+    with_money: bool,
+    reader: Membership | None = None,
+    choice: Choice | None = None,
+) -> PlanReport:
+    """All plans on offer, and the tenant's own, measured against what it uses now.
+
+    `reader` is None for who does not belong to the tenant; `choice` is what the reader thinks of. Raises
+    NothingChanges where that would change nothing.
+    """
     contracts = contracts_of(tenant, at)
     now = read(contracts, tenant, at, with_money=False)  # what each plan costs is asked for all at once
-    plans = contracts.offered(now.plan)
-    asked, bills = _asked(tenant), what_if(contracts, tenant, plans, now.counts.totals, at)
+    course = course_by(contracts, tenant, at)
+    table = Table(now, course, _asked(tenant), say(reader, tenant, now.plan))
+    costs = _costs(contracts, now) if with_money else {}
     cards = [
-        _card(now, contracts.entitlements(tenant, at, plan=plan), asked, cost if with_money else None)
-        for plan, cost in zip(plans, bills, strict=True)
+        plan_card(table, contracts.entitlements(tenant, at, plan=plan), costs.get(plan.pk))
+        for plan in contracts.offered(now.plan)
     ]
     best = _best(cards)
+    change = choice(course) if choice else _suggestion(course, best)
     return PlanReport(
         tenant=tenant,
         plan=now.plan,
         look=now.meters[0].look if now.meters else cards[0].fit.look,
         title=_title(now, best.plan if best else None),
         reason=_reason(now),
-        cards=tuple(replace(card, is_suggested=card is best) for card in cards),
+        cards=tuple(replace(card, is_suggested=card is best and choice is None) for card in cards),
         suggested=best.plan if best else None,
-        pairs=tuple(_pairs(now, best)) if best else (),
-        days=dates.days(now.period.first, at.date()),
+        effect=_effect(contracts, now, change, costs, is_chosen=choice is not None) if change else None,
+        coming=coming_on(course, contracts, for_staff=reader is None),
+        say=table.say,
+        may_cancel=table.say.may_switch and course.may_end,
         currency=settings.HEADROOM_CURRENCY if with_money else "",
     )
 
 
-def who_decides(tenant: Tenant) -> list[str]:
-    """Names of those who may ask for a plan."""
-    people = Membership.objects.filter(tenant=tenant, user__is_active=True).exclude(
-        role=Membership.Role.VIEWER
-    )
-    return [str(one.user) for one in people.select_related("user").order_by("-role", "pk")]
-
-
-def _asked(tenant: Tenant) -> set[int | None]:
-    """Ids of the plans the tenant waits for."""
+def _asked(tenant: Tenant) -> dict[int | None, str]:
+    """The plans the tenant waits for, by id, and who asked."""
     waiting = Notice.objects.filter(tenant=tenant, kind=Notice.Kind.PLAN, seen_at=None)
-    return set(waiting.values_list("plan_id", flat=True))
+    return {one.plan_id: name_of(one.author, for_staff=False) for one in waiting.select_related("author")}
 
 
-def _card(now: Reading, offer: Entitlements, asked: Container[int | None], cost: Bill | None) -> PlanCard:
-    """`cost`: of the present period on this plan; none for those who see no money."""
-    plan = offer.plan
-    is_current = plan.pk == now.plan.pk
-    there = now.meters if is_current else tuple(sorted(_meters(now, offer), key=lambda meter: meter.risk))
-    fit = fit_of(now.meters, there, is_current=is_current)
-    return PlanCard(
-        plan=plan,
-        is_current=is_current,
-        is_asked=plan.pk in asked,
-        is_suggested=False,
-        price=whole_money(plan.base_fee) if cost else "",
-        price_note=_price_note(plan, cost, fit) if cost else "",
-        included=tuple(_included(limit, cost is not None) for limit in offer.limits.values()),
-        meters=there,
-        fit=fit,
-    )
-
-
-def _price_note(plan: Plan, cost: Bill, fit: Fit) -> str:
-    """What the present use costs on it, where that is not the fee alone."""
-    if cost.total > plan.base_fee:
-        return _("%(total)s with present use") % {"total": money(cost.total)}
-    if not cost.total:
-        return _("no charge")
-    return _("present use is included") if fit.is_fitting else ""
-
-
-def _meters(now: Reading, offer: Entitlements) -> Iterator[Meter]:
-    """The same use, and what is expected of it, measured against another plan."""
-    known = {meter.metric.pk: meter for meter in now.meters}
-    for limit in offer.limits.values():
-        here, price = known.get(limit.metric.pk), price_of(limit.allowance, limit.included)
-        used, expected = (here.used, here.forecast) if here else (0, None)
-        yield Meter(limit.metric, limit, price, used, now.period, now.at, (), 0, None, expected)
-
-
-def _included(limit: Limit, with_money: bool) -> Included:
-    """What a plan gives of a metric, and what happens then."""
-    metric, price = limit.metric, price_of(limit.allowance, limit.included)
-    if limit.included is None:
-        return Included(metric.name, _("Unlimited"), "")
-    amount = units.number(metric, limit.included)
-    if limit.allowance.beyond == Allowance.Beyond.STOP:
-        return Included(metric.name, amount, _("then stops"))
-    if limit.allowance.beyond == Allowance.Beyond.NOTIFY:
-        return Included(metric.name, amount, _("then goes on"))
-    if price.tiers and not with_money:
-        return Included(metric.name, amount, _("then billed"))
-    return Included(metric.name, amount, _("then %(price)s") % {"price": prices(metric, price)})
+def _costs(contracts: Contracts, now: Reading) -> dict[int, Bill]:
+    """What the period costs on each plan by plan id: on a larger one from now on, with its fee by days."""
+    plans, course = contracts.offered(now.plan), course_by(contracts, now.tenant, now.at)
+    bills = what_if(contracts, now.tenant, plans, now.counts.totals, now.at)
+    return {
+        plan.pk: replace(bill, fees=contracts.fees_if(now.tenant, now.period, now.at, plan))
+        if course.is_larger(plan)
+        else bill
+        for plan, bill in zip(plans, bills, strict=True)
+    }
 
 
 def _best(cards: Sequence[PlanCard]) -> PlanCard | None:
@@ -161,11 +117,20 @@ def _best(cards: Sequence[PlanCard]) -> PlanCard | None:
     return next((card for card in cards if card.fit.is_fitting and not card.is_current), None)
 
 
-def _pairs(now: Reading, best: PlanCard) -> Iterator[tuple[Meter, Meter]]:
-    there = {meter.metric.pk: meter for meter in best.meters}
-    for meter in sorted(now.meters, key=lambda one: one.metric.position):
-        if meter.metric.pk in there:
-            yield meter, there[meter.metric.pk]
+def _suggestion(course: Course, best: PlanCard | None) -> PlanChange | None:
+    """The change to the best plan, unless that is what is scheduled."""
+    planned = course.scheduled
+    if best is None or (planned and planned.plan.pk == best.plan.pk):
+        return None
+    return course.changed_to(best.plan)
+
+
+def _effect(
+    contracts: Contracts, now: Reading, change: PlanChange, costs: dict[int, Bill], *, is_chosen: bool
+) -> Effect:
+    # What does not act at once costs nothing else in this period.
+    cost = costs.get(change.plan.pk) or costs.get(now.plan.pk)
+    return effect_of(now, contracts, change, cost=cost, is_chosen=is_chosen)
 
 
 def _title(now: Reading, best: Plan | None) -> str:

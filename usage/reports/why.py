@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.signing import BadSignature, Signer
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tenants.models import Tenant, User
+from tenants.models import Tenant
 from usage.metering import Cause, PastRefusal, last_refusals
 from usage.metering.catalogue import catalogue
 from usage.reports import dates
 from usage.reports.happenings import BEHIND, SOURCES, Happening, Mark, happenings
+from usage.reports.people import name_of
 
 SIZE = 50
 CAUSES = {
@@ -73,13 +73,8 @@ def why(tenant: Tenant, at: datetime, *, after: str = "", for_staff: bool = Fals
 
 
 def _line(one: Happening, at: datetime, *, for_staff: bool) -> WhyLine:
-    actor = "" if one.actor is None else _name(one.actor, for_staff=for_staff)
+    actor = name_of(one.actor, for_staff=for_staff)
     return WhyLine(one.code, one.icon, one.text, one.mark.at, dates.when(one.mark.at, at), actor, one.reason)
-
-
-def _name(actor: User, *, for_staff: bool) -> str:
-    """Who did it; who of operations it was is for operations to know."""
-    return str(actor) if for_staff or not actor.is_staff else _("Operations")
 
 
 def _refused(one: PastRefusal, at: datetime) -> RefusedLine:

@@ -1,25 +1,21 @@
-"""The pages of a tenant's own people: overview, metrics, plan."""
+"""The pages of a tenant's own people: overview and metrics."""
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from billing.models import Plan
 from tenants.access import tenant_page
-from tenants.models import ApiKey, Membership, Tenant
+from tenants.models import ApiKey, Tenant
 from tenants.requests import TenantRequest
 from usage.reports import dashboard
+from usage.reports.coming import coming
 from usage.reports.metric import NoSuchMetric, metric_report
-from usage.reports.plans import plan_report, who_decides
 from usage.reports.windows import WINDOWS
 from usage.views.polling import answer_poll
-from usage.wishes import ask_for_plan
 
 
 @require_safe
@@ -34,6 +30,7 @@ def overview(request: TenantRequest, slug: str) -> HttpResponse:
         return answer_poll(
             request, "usage/overview.html#live", context, version=board.version, counted_to=board.counted_to
         )
+    context["coming"] = coming(board.contracts, board.tenant, at, for_staff=request.is_viewing_as)
     if board.is_unused:
         context["key"] = ApiKey.objects.live(at).filter(tenant=request.tenant).order_by("-pk").first()
     return render(request, "usage/overview.html", context)
@@ -68,37 +65,7 @@ def metric(request: TenantRequest, slug: str, code: str) -> HttpResponse:
     return answer_poll(request, template, context, version=report.version, counted_to=report.counted_to)
 
 
-@require_safe
-@tenant_page()
-def plan(request: TenantRequest, slug: str) -> HttpResponse:
-    """The plans side by side, and whether present use fits."""
-    report = plan_report(here(request), timezone.now(), with_money=request.sees_money)
-    return render(request, "usage/plan.html", {"report": report, **_who_asks(request)})
-
-
-@require_POST
-@vary_on_headers("HX-Request")
-@tenant_page(Membership.Role.ADMIN)
-def ask_plan(request: TenantRequest, slug: str) -> HttpResponse:
-    """Ask operations for a plan; asking twice is asking once."""
-    wanted = get_object_or_404(Plan.objects.public(), slug=request.POST.get("plan", ""))
-    at = timezone.now()
-    ask_for_plan(here(request), wanted, person=request.user, at=at)
-    if not request.htmx:
-        messages.success(request, _("Asked for %(plan)s. Operations will answer.") % {"plan": wanted.name})
-        return redirect("usage:plan", slug=slug)
-    report = plan_report(here(request), at, with_money=request.sees_money)
-    return render(request, "usage/plan.html#plans", {"report": report, **_who_asks(request)})
-
-
 def here(request: TenantRequest) -> Tenant:
     """The tenant of the address; `tenant_page` has found it."""
     assert request.tenant is not None
     return request.tenant
-
-
-def _who_asks(request: TenantRequest) -> dict[str, object]:
-    """Whether the reader may ask for a plan, else who may."""
-    membership = request.membership
-    may_ask = membership is not None and membership.reaches(Membership.Role.ADMIN)
-    return {"may_ask": may_ask, "deciders": [] if may_ask else who_decides(here(request))}
