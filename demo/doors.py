@@ -40,7 +40,10 @@ def make_channels(tenants: Mapping[str, Tenant], at: datetime) -> None:
 
 
 def point_channels(base_url: str, at: datetime) -> None:
-    """Have the demo's channels lead to the page at `base_url`, and send a test through Slack's."""
+    """Have the demo's channels lead to the page at `base_url`; send a test through Slack's.
+
+    The others, but for the one that never works, get their last statement once more.
+    """
     for slug, channels in CHANNELS.items():
         for endpoint in Endpoint.objects.filter(tenant__slug=slug).select_related("tenant"):
             for kind, label, receiver in channels:
@@ -50,6 +53,16 @@ def point_channels(base_url: str, at: datetime) -> None:
                     endpoint.save(update_fields=["sealed_url"])
                     if kind == Endpoint.Kind.SLACK:
                         send_test(endpoint, at)
+                    elif receiver == "hook":
+                        _send_newest(endpoint, at)
+
+
+def _send_newest(endpoint: Endpoint, at: datetime) -> None:
+    """Tell an endpoint of the last statement once more, so that its receiver has one to show."""
+    told = Delivery.objects.filter(endpoint=endpoint, statement__isnull=False, status=Delivery.Status.SENT)
+    newest = told.order_by("-created_at", "-pk").values("pk")[:1]
+    again = {"status": Delivery.Status.WAITING, "attempts": 0, "due_at": at, "ended_at": None}
+    Delivery.objects.filter(pk__in=newest).update(**again)
 
 
 def stuck(waiting: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from billing.entitlements import Entitlements, Limit, entitlements
 from demo.chapters import Chapter
@@ -41,13 +41,12 @@ def tell(chapter: Chapter, totals: Totals, at: datetime) -> None:
 
 
 def deliver_history(tenant_ids: list[int], staff: User, at: datetime) -> None:
-    """Mark what was told before `at` as delivered then; operations have seen all but the latest.
+    """Mark alerts and statements told before `at` as delivered then; operations have seen all but the latest.
 
     What goes to the channel that never works waits.
     """
-    waiting = Delivery.objects.filter(
-        alert__tenant__in=tenant_ids, status=Delivery.Status.WAITING, attempts=0
-    )
+    theirs = Q(alert__tenant__in=tenant_ids) | Q(statement__tenant__in=tenant_ids)
+    waiting = Delivery.objects.filter(theirs, status=Delivery.Status.WAITING, attempts=0)
     waiting = waiting.exclude(pk__in=list(stuck(waiting).values_list("pk", flat=True)))
     told = waiting.filter(created_at__lte=at).select_related("alert__tenant", "alert__metric", "alert__plan")
     inbox = Inbox()

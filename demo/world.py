@@ -17,6 +17,7 @@ from demo.cast import CUSTOMERS, STAFF, STAFF_EMAIL, Customer, Person
 from demo.doors import make_channels
 from demo.handout import Credentials, new_password
 from demo.history import write_history
+from demo.papers import issue_history
 from demo.shelf import fill_shelf
 from demo.telling import deliver_history
 from tenants.keys import KeyRefused, create_key, find_key, revoke_key
@@ -126,5 +127,6 @@ def _write_histories(players: Sequence[Player], staff: User, at: datetime) -> No
     for one in players:
         stored = ledger.totals([(one.tenant.pk, at.date())]).get((one.tenant.pk, storage.pk), NOTHING).used
         fill_shelf(one.tenant, stored, at)
+    issue_history([one.tenant for one in players], at)
     deliver_history(list(used), staff, at)
     restand({pk: Touch(last) if last else None for pk, last in used.items()}, at)

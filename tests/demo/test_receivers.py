@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from demo.doors import BROKEN, make_channels, point_channels, slack_url
 from demo.models import DemoMessage
+from demo.papers import issue_history
 from tenants.models import User
 from tests.conftest import MakeTenant
 from tests.usage.alerting import own
@@ -49,6 +51,25 @@ class TestReceivers:
         assert (waiting.target, waiting.answer, waiting.attempts) == (BROKEN, 503, 1)
         assert waiting.due_at > now
         assert Endpoint.objects.get(label=BROKEN).state == "failing"
+
+
+class TestStatements:
+    def test_reach_the_receiver_at_each_start(
+        self, make_tenant: MakeTenant, live_server: LiveServer, settings: Settings, redis_db: object
+    ) -> None:
+        settings.HEADROOM_WEBHOOK_ALLOW_PRIVATE = True
+        now = timezone.now()
+        tenant = make_tenant("northwind-labs", created_at=now - timedelta(days=70))
+        make_channels({tenant.slug: tenant}, now - timedelta(days=70))
+        issue_history([tenant], now)
+        assert tenant.statements.count() >= 1
+        Delivery.objects.update(status=Delivery.Status.SENT)
+        for _ in range(2):
+            point_channels(live_server.url, now)
+            outbox.deliver_due(now)
+        newest = tenant.statements.latest("period")
+        told = DemoMessage.objects.filter(title="statement.issued")
+        assert [one.content["data"]["number"] for one in told] == [newest.number] * 2
 
 
 class TestHook:

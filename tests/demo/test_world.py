@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db.models import F, Sum, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from billing.models import Metric
+from billing.models import Metric, Statement
 from billing.periods import period_at
 from demo.cast import CUSTOMERS
 from demo.doors import BROKEN, STUCK
@@ -212,6 +213,33 @@ class TestTelling:
         assert not Delivery.objects.filter(status=Delivery.Status.WAITING).exclude(target=BROKEN).exists()
 
 
+class TestStatements:
+    def test_are_there_for_each_period_that_is_over(self, world: World) -> None:
+        for customer in CUSTOMERS:
+            tenant = Tenant.objects.get(slug=customer.slug)
+            issued = list(tenant.statements.order_by("period"))
+            assert len(issued) == (0 if customer.is_new else 2), customer.slug
+            for one in issued:
+                assert one.document["plan"]["slug"] == customer.plan
+                assert world.at > one.issued_at == datetime.combine(one.until, time(1), UTC)
+
+    def test_bill_what_history_says_was_used(self, world: World) -> None:
+        last = Statement.objects.filter(tenant__slug="kestrel-freight").latest("period")
+        used = UsagePeriod.objects.filter(tenant=last.tenant, period=last.period, metric__code="bandwidth")
+        [line] = [line for line in last.document["lines"] if line["metric"] == "bandwidth"]
+        assert line["used"] == used.aggregate(Sum("used"))["used__sum"]
+        assert last.total == 199 + Decimal(line["amount"]) > 199
+
+    def test_were_told_then_to_owners_and_programs(self, world: World) -> None:
+        told = Delivery.objects.filter(statement__tenant__slug="northwind-labs")
+        assert set(told.values_list("channel", "target")) == {
+            ("email", "mia@northwind.example"),
+            ("webhook", "ops.northwind.example"),
+        }
+        assert all(one.created_at == one.statement.issued_at for one in told if one.statement)
+        assert not Delivery.objects.filter(statement__total=0, channel="email").exists()
+
+
 class TestAgain:
     def test_changes_nothing_at_once(self, world: World) -> None:
         before = list(UsagePeriod.objects.order_by("pk").values())
@@ -226,6 +254,8 @@ class TestAgain:
 
     def test_in_the_next_period_they_stand_there_again(self, world: World) -> None:
         make_world(world.credentials, world.at + timedelta(days=16))
+        issued = Statement.objects.values("tenant", "period")
+        assert issued.distinct().count() == issued.count() == 3 * (len(CUSTOMERS) - 1)
         assert world.standing("lumen-atlas").period > world.at.date()
         self.still_fixed(world)
 
