@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -19,6 +20,7 @@ from billing.admin.reading import CappedPaginator
 from billing.costs.bills import TypedRow, spelled, type_bill, withdraw
 from billing.focus_cells import YEARS
 from billing.models import CostBill, CostRow
+from billing.terms import plain
 from tenants.admin.confirmation import ask, is_confirmed
 from tenants.models import User
 
@@ -56,6 +58,16 @@ class CostBillForm(forms.ModelForm[CostBill]):
         return month.replace(day=1)
 
 
+class CostRowForm(forms.ModelForm[CostRow]):
+    """A row; an amount that is there shows its cents, and no zeros that its column adds."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            amount = self.instance.amount
+            self.initial["amount"] = Decimal(max(plain(amount), f"{amount:.2f}", key=len))
+
+
 class CostRowFormSet(BaseInlineFormSet[CostRow, CostBill, forms.ModelForm[CostRow]]):
     """The rows that stay, in their order; a new bill has at least one."""
 
@@ -75,6 +87,7 @@ class CostRowFormSet(BaseInlineFormSet[CostRow, CostBill, forms.ModelForm[CostRo
 
 class CostRowInline(admin.TabularInline[CostRow, CostBill]):
     model = CostRow
+    form = CostRowForm
     formset = CostRowFormSet
     fields = ("service", "amount", "category", "sub_account")
     extra = 5

@@ -121,6 +121,11 @@ class TestChanging:
         ]
         assert LogEntry.objects.get().object_id == str(current.pk)
 
+    def test_shows_amounts_as_they_were_typed(self, admin: Client) -> None:
+        html = admin.get(page_of(typed())).content.decode()
+        assert 'value="412.10"' in html
+        assert "412.1000" not in html
+
     def test_goes_on_with_the_version_that_was_made(self, admin: Client) -> None:
         first = typed()
         sent = form_data(admin.get(page_of(first)), "costbill_form", _continue="1")
