@@ -129,7 +129,7 @@ def paper(statement: Statement) -> Paper:
         days=_days(statement),
         fees=tuple(_fee(fee, currency) for fee in document["fees"]),
         lines=tuple(_line(line, currency, is_signed=sign) for line in document["lines"]),
-        limits=tuple(_limit(limit) for limit in document["limits"]),
+        limits=tuple(_limit(limit, document) for limit in document["limits"]),
         total=money(statement.total, currency),
         adjustments=tuple(_row(one) for one in adjustments.order_by("pk")),
     )
@@ -207,13 +207,15 @@ def _signed(text: str, plus: str) -> str:
     return text if text.startswith("−") else f"{plus}{text}"
 
 
-def _limit(limit: LimitEntry) -> LimitRow:
+def _limit(limit: LimitEntry, document: Document) -> LimitRow:
+    is_priced = any(line["tiers"] for line in document["lines"] if line["metric"] == limit["metric"])
+    is_free = limit["beyond"] == Allowance.Beyond.BILL and not is_priced
     metric = Metric(code=limit["metric"], name=limit["name"], unit=limit["unit"])
     return LimitRow(
         name=limit["name"],
         included=_amount(metric, limit["included"], _("unlimited")),
         limit=_amount(metric, limit["stop"], "–"),
-        rule=str(BEYOND.get(limit["beyond"], "")),
+        rule=_("Not charged over") if is_free else str(BEYOND.get(limit["beyond"], "")),
     )
 
 
