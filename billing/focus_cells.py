@@ -93,6 +93,11 @@ def needed(value: Any) -> Any:
     return value
 
 
+# Made once: `json.loads` and `json.dumps` would make one for each cell.
+_READER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+_WRITER = json.JSONEncoder(ensure_ascii=False)
+
+
 @lru_cache(maxsize=256)  # few: a cell may be long
 def tags(cell: str) -> str:
     """Tags as the text of a JSON object from text to text: numbers as written, true as “true”, null as nothing."""
@@ -100,33 +105,34 @@ def tags(cell: str) -> str:
     if text in NOTHING:
         return "{}"
     try:
-        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        found = _READER.decode(text)
     except (ValueError, RecursionError):  # the latter: brackets in brackets, thousands deep
         found = None
     if not isinstance(found, dict):
         raise BadCell(_('Write tags as a JSON object, such as {"tenant": "northwind"}.'))
-    written = json.dumps({key: _tag(value) for key, value in found.items()}, ensure_ascii=False)
-    if not _can_be_kept(found) or not _can_be_kept(written):
+    plain = {key: _tag(value) for key, value in found.items()}
+    written = _WRITER.encode(plain)
+    if not _can_be_kept(plain, written):
         raise BadCell(_("A tag holds a character that is none (NUL, or half of one): take it out."))
     return written
 
 
 def _tag(value: object) -> str:
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value)
+    return json.dumps(value)
 
 
-def _can_be_kept(text: object) -> bool:
-    """Whether PostgreSQL takes a text, or every text in a mapping: it knows no NUL and no half of a character."""
-    if isinstance(text, dict):
-        return all(_can_be_kept(part) for pair in text.items() for part in pair)
-    if not isinstance(text, str):
-        return True
+def _can_be_kept(plain: dict[str, str], written: str) -> bool:
+    """Whether PostgreSQL takes these texts: it knows no NUL and no half of a character."""
     try:
-        text.encode()
+        written.encode()
     except UnicodeEncodeError:
         return False
-    return "\0" not in text
+    # JSON writes a NUL so; a backslash before a u is written so, too.
+    is_suspect = "\\u0000" in written
+    return not (is_suspect and any("\0" in text for pair in plain.items() for text in pair))

@@ -135,6 +135,10 @@ class TestTags:
             "deep": '{"a": ["1"]}',
         }
 
+    def test_keep_what_only_looks_like_a_nul(self) -> None:
+        cell = r'{"path": "C:\\u0000"}'
+        assert json.loads(cells.tags(cell)) == {"path": r"C:\u0000"}
+
     @pytest.mark.parametrize("cell", ["", "NULL", "{}"])
     def test_may_be_none(self, cell: str) -> None:
         assert cells.tags(cell) == "{}"
