@@ -30,12 +30,13 @@ LOOK_AGAIN = gettext_lazy("%(what)s Look again: nothing was saved.")
 class PlanForm(forms.Form):
     """What to do, and why; `seen` is the mark of what the page showed."""
 
-    do = forms.ChoiceField(label=gettext_lazy("What"), widget=forms.RadioSelect)
+    do = forms.ChoiceField(label=gettext_lazy("What"), widget=forms.RadioSelect({"class": "radiolist"}))
     plan = forms.ModelChoiceField(
         Plan.objects.all(), required=False, help_text=gettext_lazy("Also plans that tenants are not shown.")
     )
     reason = forms.CharField(
         max_length=200,
+        widget=forms.TextInput({"class": "vTextField"}),
         help_text=gettext_lazy("Kept, and shown to the tenant: “upgrade agreed, ticket 4711”."),
     )
     seen = forms.CharField(widget=forms.HiddenInput)

@@ -80,7 +80,7 @@ def plan_card(table: Table, offer: Entitlements, cost: Bill | None) -> PlanCard:
         plan=plan,
         is_current=is_current,
         is_asked=is_asked,
-        asked_by=table.asked[plan.pk] if is_asked and table.say.may_switch else "",
+        asked_by=table.asked[plan.pk] if is_asked and table.say.may_switch and not is_current else "",
         is_suggested=False,
         price=whole_money(plan.base_fee) if cost else "",
         price_note=_price_note(table, plan, cost, fit) if cost else "",

@@ -52,9 +52,9 @@ def effect_of(
         title=_("From %(before)s to %(plan)s") % plans,
         note=(used if change.is_at_once else from_then)
         % {**plans, "days": dates.days(now.period.first, now.at.date())},
-        there=(_("On %(plan)s") if change.is_at_once else _("On %(plan)s, %(day)s")) % plans,
+        there=(_("On %(plan)s") if change.is_at_once else _("On %(plan)s from %(day)s")) % plans,
         pairs=tuple(_pairs(now, there)),
-        facts=tuple(_facts(now, change, there)) if is_chosen else (),
+        facts=tuple(_facts(now, change, there, with_money=cost is not None)) if is_chosen else (),
         costs=_costs(now, change, cost) if cost else "",
         button=_button(change) % plans,
     )
@@ -72,10 +72,10 @@ def _meters(now: Reading, contracts: Contracts, change: PlanChange) -> dict[int,
 def _pairs(now: Reading, there: dict[int, Meter]) -> Iterator[tuple[Meter, Meter]]:
     for meter in sorted(now.meters, key=lambda one: one.metric.position):
         if meter.metric.pk in there:
-            yield meter, there[meter.metric.pk]
+            yield replace(meter, forecast=None), there[meter.metric.pk]
 
 
-def _facts(now: Reading, change: PlanChange, there: dict[int, Meter]) -> Iterator[str]:
+def _facts(now: Reading, change: PlanChange, there: dict[int, Meter], *, with_money: bool) -> Iterator[str]:
     """Sentences, the most important first."""
     day = day_of(change.begins, now.at)
     if change.is_at_once:
@@ -83,11 +83,11 @@ def _facts(now: Reading, change: PlanChange, there: dict[int, Meter]) -> Iterato
         text = _("The limits of %(plan)s act at once and for the whole period.")
         yield text % {"plan": change.plan.name}
     else:
-        text = _("%(before)s and its limits go on until %(day)s.")
-        yield text % {"before": change.before.name, "day": day}
+        text = _("%(before)s and its limits go on until %(day)s, then those of %(plan)s hold.")
+        yield text % {"before": change.before.name, "plan": change.plan.name, "day": day}
         yield from _anew(there.values())
     for here in sorted(now.meters, key=lambda one: one.metric.position):
-        yield from _fate(here, there.get(here.metric.pk), change)
+        yield from _fate(here, there.get(here.metric.pk), change, with_money=with_money)
     if change.replaces:
         was = {"plan": change.replaces.plan.name, "day": day_of(change.replaces.begins, now.at)}
         yield _("It takes the place of what is scheduled: %(plan)s from %(day)s on.") % was
@@ -107,10 +107,12 @@ def _anew(there: Iterable[Meter]) -> Iterator[str]:
         one.metric.name for one in sorted(there, key=lambda one: one.metric.position) if not one.is_level
     ]
     if names:
-        yield _("At zero then, as in every period: %(names)s.") % {"names": get_text_list(names, _("and"))}
+        yield _("These begin at zero then, as in every period: %(names)s.") % {
+            "names": get_text_list(names, _("and"))
+        }
 
 
-def _fate(here: Meter, there: Meter | None, change: PlanChange) -> Iterator[str]:
+def _fate(here: Meter, there: Meter | None, change: PlanChange, *, with_money: bool) -> Iterator[str]:
     """What becomes of one metric's use where the other plan has less room than is used."""
     facts = {"plan": change.plan.name, "name": here.name, "used": here.used_text}
     if there is None:
@@ -120,20 +122,22 @@ def _fate(here: Meter, there: Meter | None, change: PlanChange) -> Iterator[str]
     if there.size is None or here.used <= there.size:
         return
     if here.is_level:
-        yield _kept(there) % {**facts, "price": prices(there.metric, there.price)}
+        yield _kept(there, with_money=with_money) % {**facts, "price": prices(there.metric, there.price)}
     elif there.limit.stop is not None:
-        stops = _("%(plan)s stops %(name)s at %(size)s; %(used)s are used this period.")
+        stops = _("%(plan)s stops %(name)s at %(size)s; this period has used %(used)s so far.")
         yield stops % facts
 
 
-def _kept(there: Meter) -> str:
+def _kept(there: Meter, *, with_money: bool) -> str:
     """What a level above what is included becomes; nothing is deleted."""
     if there.limit.stop is not None:
         return _(
             "%(amount)s: kept, but more than the %(size)s of %(plan)s, so it can't grow until it is below."
         )
     if there.limit.allowance.beyond == Allowance.Beyond.BILL and there.is_priced:
-        return _("%(amount)s: kept; what is above the %(size)s of %(plan)s is billed, %(price)s.")
+        billed = _("%(amount)s: kept; what is above the %(size)s of %(plan)s is billed.")
+        priced = _("%(amount)s: kept; what is above the %(size)s of %(plan)s is billed, %(price)s.")
+        return priced if with_money else billed
     return _("%(amount)s: kept; nothing is charged above the %(size)s of %(plan)s.")
 
 
@@ -147,12 +151,10 @@ def _costs(now: Reading, change: PlanChange, cost: Bill) -> str:
         % {"days": fee.days, "plan": fee.plan, "amount": money(fee.amount)}
         for fee in cost.fees
     ]
-    fees = _("Base fees go by days: %(parts)s, together %(total)s.")
-    facts = {
-        "parts": get_text_list(parts, _(", and")),
-        "total": money(cost.base_fee),
-        "plan": change.plan.name,
-    }
+    fees = _("Base fees go by days: %(parts)s, and %(last)s, together %(total)s.")
+    if len(parts) == 1:
+        fees = _("Base fees go by days: %(last)s.")
+    facts = {"parts": "; ".join(parts[:-1]), "last": parts[-1], "total": money(cost.base_fee)}
     return f"{fees % facts} {_overage(change, cost)}"
 
 
