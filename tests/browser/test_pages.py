@@ -20,6 +20,7 @@ TENANT = (
     "plan/",
     "alerts/",
     "why/",
+    "statements/",
 )
 OPERATIONS = (
     "/staff/tenants/",
@@ -72,6 +73,16 @@ class TestPages:
         page = windows.of(site.world.meadow.owner)
         for part in TENANT:
             visit(page, f"{site.world.meadow.home}{part}")
+        statement = page.locator("#statements a").first.get_attribute("href")
+        assert statement
+        visit(page, statement)
+        expect(page.locator("#lines tfoot")).to_contain_text("$")
+        page.emulate_media(media="print", color_scheme="dark")
+        expect(page.locator("body")).to_have_css("color", "rgb(18, 22, 28)")
+        for screen in (".top", ".btn", ".crumb", ".foot"):
+            expect(page.locator(screen).first).to_be_hidden()
+        sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))
+        assert len(sheets) == 1
 
     def test_of_operations(self, windows: Windows) -> None:
         page = windows.of(STAFF)

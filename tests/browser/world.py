@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 
+from billing.closings import closing
 from billing.models import Plan
+from billing.periods import period_at, period_before
 from billing.subscriptions import subscribe
 from tenants.keys import create_key
 from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO, PASSWORD
 from tests.usage.counted import move, refuse, see, use
 from usage.metering.standings import Touch, restand
+from usage.money.closing import issue_due
 
 STAFF = "sam@ops.example"
 MB = 10**6
@@ -62,6 +65,7 @@ def make_world(at: datetime) -> World:
     use(world.quarry.tenant, "api_calls", 1_000, at=at)
     _busy(world.meadow.tenant, at)
     restand({place.tenant.pk: Touch(at) for place in (world.quarry, world.meadow)}, at)
+    _bill(world.meadow.tenant, at)
     return world
 
 
@@ -74,6 +78,12 @@ def _place(slug: str, plan: str, secret: str, at: datetime) -> Place:
         )
         Membership.objects.create(tenant=tenant, user=user, role=role)
     return Place(tenant, create_key(tenant, name="job", at=at).secret)
+
+
+def _bill(tenant: Tenant, at: datetime) -> None:
+    """A statement for the period before."""
+    closing(tenant, period_before(tenant, period_at(tenant, at))).save()
+    issue_due(at, only=[tenant.pk])
 
 
 def _busy(tenant: Tenant, at: datetime) -> None:

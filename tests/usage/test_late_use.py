@@ -263,12 +263,16 @@ class TestRace:
             ("adjustment", Decimal(1)),
         ]
 
-    def test_of_many_who_adjust_makes_one_adjustment(
-        self, pro: Tenant, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("is_closed", [False, True])
+    def test_of_many_who_adjust_counts_nothing_twice(
+        self, pro: Tenant, monkeypatch: pytest.MonkeyPatch, is_closed: bool
     ) -> None:
+        """Nor where no next period is left to hold: of a tenant that is closed."""
         monkeypatch.setattr(late, "MARKS", 1)
         use(pro, "api_calls", 500_000, at=day(3))
         close()
+        if is_closed:
+            Closing.objects.all().delete()
         for number in range(8):
             come_late(pro, CLOSES, epoch=2 + number)
         at_once(4, lambda: late.adjust(LATER))
