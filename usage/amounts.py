@@ -24,3 +24,13 @@ def signed(amount: Decimal, digits: str, currency: str = "") -> str:
     sign, currency = "−" if amount < 0 else "", currency or settings.HEADROOM_CURRENCY
     symbol = SIGNS.get(currency)
     return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {currency}"
+
+
+def more_or_less(amount: Decimal) -> str:
+    """A difference: “+$32.14”, “−$355.32”, “$0.00”."""
+    return with_sign(money(abs(amount)), amount)
+
+
+def with_sign(text: str, amount: Decimal) -> str:
+    """`text` with the sign of `amount`."""
+    return f"{'−' if amount < 0 else '+' if amount > 0 else ''}{text}"

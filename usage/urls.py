@@ -5,6 +5,7 @@ from django.urls import path
 from usage.views import (
     alerts,
     api,
+    cost,
     deliveries,
     health,
     imports,
@@ -23,6 +24,8 @@ urlpatterns = [
     path("t/<slug:slug>/", tenant.overview, name="overview"),
     path("t/<slug:slug>/metrics/", tenant.metrics, name="metrics"),
     path("t/<slug:slug>/metrics/<slug:code>/", tenant.metric, name="metric"),
+    path("t/<slug:slug>/cost/", cost.cost, name="cost"),
+    path("t/<slug:slug>/cost/csv/", cost.cost_as_csv, name="cost_csv"),
     path("t/<slug:slug>/plan/", plans.plan, name="plan"),
     path("t/<slug:slug>/plan/ask/", plans.ask_plan, name="ask_plan"),
     path("t/<slug:slug>/plan/switch/", plans.switch_plan, name="switch_plan"),

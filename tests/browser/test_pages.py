@@ -17,6 +17,7 @@ TENANT = (
     "metrics/storage/",
     "metrics/users/?range=30d",
     "metrics/bandwidth/",
+    "cost/",
     "plan/",
     "alerts/",
     "why/",

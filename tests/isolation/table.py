@@ -37,6 +37,8 @@ usage:statement          GET,HEAD       in         403     200    200    404    
 usage:statement_csv      GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:statement_json     GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:metric             GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:cost               GET,HEAD       in         403     200    200    404    200    200    in   in         in
+usage:cost_csv           GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:plan               GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:ask_plan           POST           in         403     302    302    404    403    403    in   in         in
 usage:ask_plan           htmx:POST      in         403     200    200    404    403    403    in   in         in

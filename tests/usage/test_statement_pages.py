@@ -111,7 +111,7 @@ class TestStatement:
             "$53.07",
             "501,500",
             "$0.001 each",
-            "mean over 720 hours",
+            "mean of 720 hours above 50 GB",
             "$0.05 per MB",
             "1.004 GB",
             "Limits then in force",

@@ -82,13 +82,13 @@ def _issue(wanted: Sequence[tuple[Tenant, Period]], at: datetime) -> int:
     pairs = [(tenant, period) for tenant, period in wanted if (tenant.pk, period.first) not in issued]
     if not pairs:
         return 0
-    statements = issue(_drafts(pairs, at))
+    statements = issue(drafts(pairs, at))
     announce(statements, at)
     return len(statements)
 
 
-def _drafts(pairs: Sequence[tuple[Tenant, Period]], at: datetime) -> list[Statement]:
-    """Each priced, with what was in force at its last moment."""
+def drafts(pairs: Sequence[tuple[Tenant, Period]], at: datetime) -> list[Statement]:
+    """Statements of periods that are over, each priced, with what was in force at its last moment; not saved."""
     contracts = Contracts(
         [tenant for tenant, _ in pairs], min(period.starts for _, period in pairs), is_read_only=True
     )

@@ -13,6 +13,12 @@ def short(on: date) -> str:
     return written(on, "j M")
 
 
+def moment(at: datetime) -> str:
+    """“23 Nov 14:02”, UTC."""
+    at = at.astimezone(UTC)
+    return f"{short(at.date())} {at:%H:%M}"
+
+
 def weekday(on: date) -> str:
     """“Fri 27 Nov”."""
     return written(on, "D j M")
@@ -43,8 +49,4 @@ def when(then: datetime, now: datetime) -> str:
     """“Today 06:02”, else “22 Nov 21:48”; UTC."""
     then, now = then.astimezone(UTC), now.astimezone(UTC)
     clock = f"{then:%H:%M}"
-    return (
-        _("Today %(time)s") % {"time": clock}
-        if then.date() == now.date()
-        else f"{short(then.date())} {clock}"
-    )
+    return _("Today %(time)s") % {"time": clock} if then.date() == now.date() else moment(then)

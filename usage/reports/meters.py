@@ -137,7 +137,10 @@ class Meter(Facts):
             return prices(self.metric, self.price)
         if self.is_over:
             return _("billed over") if self.is_priced else _("not charged")
-        return _("carried over") if self.is_level else _("in %(time)s") % {"time": self.reset_in}
+        if self.is_level:
+            return _("carried over")
+        resets = _("resets in %(time)s") if self.is_lasting else _("in %(time)s")
+        return resets % {"time": self.reset_in}
 
     @property
     def is_lasting(self) -> bool:

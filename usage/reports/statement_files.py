@@ -64,10 +64,11 @@ def statement_csv(statement: Statement) -> str:
         statement.currency,
     ]
     total: list[Cell] = ["total", "", None, None, None, None, None, "", statement.total]
-    return as_csv(HEAD, ([*about, *row] for row in [*_rows(document), total]))
+    return as_csv(HEAD, ([*about, *row] for row in [*bill_rows(document), total]))
 
 
-def _rows(document: Document) -> Iterator[list[Cell]]:
+def bill_rows(document: Document) -> Iterator[list[Cell]]:
+    """Line, name, quantity, included, billable, unit price, per how many, whole packages, amount."""
     for fee in document["fees"]:
         price, amount = Decimal(fee["fee"]), Decimal(fee["amount"])
         yield ["base fee", fee["plan"], fee["days"], None, None, price, fee["of"], "", amount]
