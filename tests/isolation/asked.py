@@ -78,6 +78,7 @@ def body_of(address: Address, side: Side) -> Body:
         "usage:change_channel": {"do": "remove"},
         "usage:resend_alerts": {"delivery": delivery.pk},
         "usage:resend_deliveries": {"delivery": delivery.pk},
+        "usage:allocate_anew": {"month": "2026-09", "reason": "rules changed"},
         "usage:seen": {"notice": str(notice.pk)},
         "usage:live": {"live": "off", "next": f"/t/{side.tenant.slug}/"},
         "usage:theme": {"theme": "dark", "next": f"/t/{side.tenant.slug}/"},
@@ -102,6 +103,7 @@ def queries_of(address: Address, side: Side) -> list[str]:
         "usage:plan": ["to=starter", "end=1"],
         "usage:alerts": ["status=failed", "channel=webhook"],
         "usage:deliveries": ["status=failed", "channel=email"],
+        "usage:costs": ["only=below", "sort=-cost", "month=2026-09"],
         "usage:inbox": [urlencode({"after": after})],
         "admin:autocomplete": [urlencode({**AUTOCOMPLETE, "term": side.tenant.slug})],
     }

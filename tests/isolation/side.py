@@ -21,6 +21,8 @@ from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO
 from tests.usage.counted import refuse, use
 from usage.alerts.setup import add_endpoint
+from usage.costs.allocate import allocate_month
+from usage.costs.months import Month
 from usage.metering.standings import Touch, restand
 from usage.models import Delivery, Threshold
 from usage.money.closing import issue_due
@@ -86,6 +88,7 @@ def _costs(word: str, tenant: Tenant, author: User, at: datetime) -> UUID:
     type_bill(f"{word} cloud", date(2026, 9, 1), [row], author=author, at=at)
     CostRule.objects.create(name=word, service=f"{word} backup", driver=CostRule.Driver.SHARED)
     CostAlias.objects.create(value=f"{word}-prod", tenant=tenant)
+    allocate_month(Month(date(2026, 9, 1)), at)
     lines = [
         "ChargePeriodStart,ChargeCategory,BilledCost,ServiceName",
         f"2026-10-01T00:00:00Z,Usage,1,{word}",

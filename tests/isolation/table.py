@@ -62,6 +62,9 @@ usage:inbox              GET,HEAD       in         404     404    404    404    
 usage:health             GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:seen               POST           in         404     404    404    404    302    302    in   in         in
 usage:seen               htmx:POST      in         404     404    404    404    200    200    in   in         in
+usage:costs              GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:costs_csv          GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:allocate_anew      POST           in         404     404    404    404    302    403    in   in         in
 usage:deliveries         GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:resend_deliveries  POST           in         404     404    404    404    302    403    in   in         in
 usage:test_operations    POST           in         404     404    404    404    404    403    in   in         in
