@@ -151,7 +151,7 @@ class CountingMachine(CallingMachine):
     def write_limits(self, writer: Any) -> None:
         entitlements, (period, limits) = writer
         pipe = links.bulk().pipeline(transaction=False)
-        accounts._queue_rewrite(pipe, entitlements)
+        accounts._queue_rewrite(pipe, entitlements, None)
         accounts.execute(pipe, links.bulk(), scripts.REWRITE)
         self.model.bring(period, limits)
 

@@ -49,7 +49,7 @@ class TestJudge:
     def test_records_the_crossing_with_what_was_true(self, northwind: Tenant) -> None:
         judge([reading(northwind, 850, 1_000)], AT)
         alert = Alert.objects.get()
-        assert (alert.tenant, alert.metric.code, str(alert.period)) == (northwind, "api_calls", "2026-11-01")
+        assert (alert.tenant, str(alert.metric), str(alert.period)) == (northwind, "API calls", "2026-11-01")
         assert (alert.kind, alert.percent, alert.limit, alert.used) == ("threshold", 80, 1_000, 850)
         assert (alert.plan.slug if alert.plan else "", alert.beyond, alert.is_sent, alert.at) == (
             "pro",
