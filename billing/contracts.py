@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, QuerySet
 
 from billing.caps import NO_CAPS, Caps, caps_of
 from billing.limits import Entitlements, Limit, limit_of
@@ -26,24 +27,19 @@ class NoDefaultPlan(LookupError):
 class Contracts:
     """Plans and overrides of some tenants that were in force at `since` or came later. Six queries.
 
-    Who only reads (`is_read_only`) needs no versions of the limits, and saves one. The others also have the spend
-    caps, for one query more where there are any.
+    Who only reads (`is_read_only`) needs no versions of the limits, and saves one. Spend caps take one more where any
+    of the tenants has one.
     """
 
     def __init__(self, tenants: Sequence[Tenant], since: datetime, *, is_read_only: bool = False) -> None:
         ids = [tenant.pk for tenant in tenants]
         # The version is read first: limits that are newer than their version are only written once more, never lost.
         versions = Entitlement.objects.filter(tenant__in=() if is_read_only else ids)
-        is_capped = Exists(
-            SpendCap.objects.filter(tenant=OuterRef("tenant"))
-        )  # whoever caps raises the version
-        rows = list(versions.annotate(is_capped=is_capped).values_list("tenant_id", "version", "is_capped"))
-        self._versions = {tenant_id: version for tenant_id, version, _ in rows}
-        capped = [tenant_id for tenant_id, _, is_capped in rows if is_capped]
-        self._caps: Mapping[int, Caps] = caps_of(capped) if capped else {}
+        self._versions = dict(versions.values_list("tenant_id", "version"))
         self._subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=since))
         self._overrides = _by_tenant(Override.objects.filter(tenant__in=ids).exclude(ends__lte=since))
-        self._book = _Book()
+        self._book = _Book(ids)
+        self._caps: Mapping[int, Caps] = caps_of(ids) if self._book.has_caps else {}
 
     def plan(self, tenant: Tenant, at: datetime) -> Plan:
         """The plan the tenant is on at `at`. Raises NoDefaultPlan."""
@@ -125,8 +121,11 @@ class Contracts:
 class _Book:
     """All plans as they are now, and the limits of each, which all its tenants without overrides share."""
 
-    def __init__(self) -> None:
-        self.plans = {plan.pk: plan for plan in Plan.objects.all()}
+    def __init__(self, tenant_ids: Sequence[int]) -> None:
+        # Asked in passing, so that nobody pays a query for what few have.
+        plans = Plan.objects.annotate(has_caps=Exists(SpendCap.objects.filter(tenant__in=tenant_ids)))
+        self.plans: dict[int, Plan] = {plan.pk: plan for plan in plans}
+        self.has_caps = any(map(attrgetter("has_caps"), plans))
         self._allowances: dict[int, list[Allowance]] = {}
         for allowance in Allowance.objects.select_related("metric").prefetch_related("tiers"):
             self._allowances.setdefault(allowance.plan_id, []).append(allowance)

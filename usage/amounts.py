@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from django.conf import settings
 
 from billing.pricing import rounded
 
+HIDDEN = "…"
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
 
@@ -24,6 +26,11 @@ def signed(amount: Decimal, digits: str, currency: str = "") -> str:
     sign, currency = "−" if amount < 0 else "", currency or settings.HEADROOM_CURRENCY
     symbol = SIGNS.get(currency)
     return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {currency}"
+
+
+def without_amounts(text: str) -> str:
+    """`text` for who sees no money: “stop billed use at … a period”."""
+    return re.sub(rf"\d[\d,]*\.\d+ {re.escape(settings.HEADROOM_CURRENCY)}\b", HIDDEN, text)
 
 
 def more_or_less(amount: Decimal) -> str:

@@ -5,6 +5,7 @@ from django.urls import path
 from usage.views import (
     alerts,
     api,
+    cap,
     cost,
     costs,
     deliveries,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("t/<slug:slug>/plan/switch/", plans.switch_plan, name="switch_plan"),
     path("t/<slug:slug>/plan/cancel/", plans.cancel_plan, name="cancel_plan"),
     path("t/<slug:slug>/plan/withdraw/", plans.withdraw_plan, name="withdraw_plan"),
+    path("t/<slug:slug>/cost/cap/", cap.cap, name="cap"),
     path("t/<slug:slug>/alerts/", alerts.alerts, name="alerts"),
     path("t/<slug:slug>/alerts/thresholds/", alerts.set_thresholds, name="set_thresholds"),
     path("t/<slug:slug>/alerts/people/", alerts.set_people, name="set_people"),

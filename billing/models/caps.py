@@ -17,8 +17,7 @@ from tenants.models import Tenant, User
 class SpendCap(models.Model):
     """An amount of overage in a period, in HEADROOM_CURRENCY, at which billed use stops or somebody is told.
 
-    One a side; the base fee is no part of it. Written by `billing.caps` alone, which says which counts: counting finds
-    caps by the version that each change raises.
+    One a side; the base fee is no part of it. Written by `billing.caps`, which says which counts and tells counting.
     """
 
     class Side(models.TextChoices):

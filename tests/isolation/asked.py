@@ -72,6 +72,7 @@ def body_of(address: Address, side: Side) -> Body:
         "usage:switch_plan": {"plan": "starter", **agreed},
         "usage:cancel_plan": agreed,
         "usage:withdraw_plan": agreed,
+        "usage:cap": {"cap": "stop", "amount": "390.00"},
         "usage:set_thresholds": {"at:": ["80", "95"], "tells_refusals": "on"},
         "usage:set_people": {"members": [str(one.pk) for one in side.tenant.memberships.all()[:1]]},
         "usage:add_channel": {"kind": "webhook", "url": "https://hooks.example/new"},

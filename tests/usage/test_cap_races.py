@@ -23,8 +23,9 @@ from tests.usage.counting import flush, kept, live
 from tests.usage.crew import Crew, crew
 from tests.usage.test_races import agree, flushing
 from usage.metering import Charge, caps, chores, consume, standings
+from usage.metering.accounts import write_reaches
 from usage.metering.caps import Reach
-from usage.metering.positions import Position
+from usage.metering.positions import Position, positions
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.counting]
 
@@ -95,12 +96,9 @@ class Book:
         return next(place for place, one in enumerate(self.written) if one.spent >= CAP)
 
 
-write_reaches = standings.write_reaches
-
-
 def cost(tenant: Tenant, used: Used) -> Decimal:
     """What these quantities cost, by the plan's own prices."""
-    [position] = caps.positions([tenant], timezone.now())
+    [position] = positions([tenant], timezone.now())
     prices = {code: position.rates.prices[code] for code in INCLUDED}
     return bill((), prices, {code: Use(used[code]) for code in INCLUDED}).overage
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import reverse
 
+from billing.caps import set_cap
 from billing.models import Metric, Plan
 from billing.periods import Period
-from tenants.models import Membership, Tenant, User
+from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.requests import as_tenant_request
 from tests.conftest import MakeUser
 from usage.metering import (
@@ -193,9 +195,11 @@ class TestProblem:
         assert (body["limit"], body["used"], body["requested"]) == (60, 58, 5)
         assert body["resets_at"] == "2026-11-23T08:00:03Z"
 
-    def test_of_a_spend_cap_counts_to_the_cap(self) -> None:
+    def test_of_a_spend_cap_counts_to_the_cap(self, settings: Any) -> None:
+        settings.BASE_URL = "https://headroom.example"
         response = ask(refusal(Gauge(CALLS, 700, 500, None, cap_stop=700), cause=Cause.CAP))
         body = json.loads(response.content)
+        assert body["upgrade_url"] == "https://headroom.example/t/acme/cost/cap/"
         assert (body["limit"], body["used"], body["resets_at"]) == (700, 700, "2026-12-01T00:00:00Z")
         assert response["Retry-After"] == str(RESET)
 
@@ -283,9 +287,27 @@ class TestSentences:
 
     def test_of_a_spend_cap(self) -> None:
         assert self.one(Gauge(CALLS, 700, 500, None, cap_stop=700), cause=Cause.CAP) == (
-            "Your spend cap is reached: it stops API calls beyond what your Free plan includes. "
-            "They reset on 1 December. Raise the spend cap for more."
+            "Your spend cap is reached. Included amounts keep working; billable calls are refused "
+            "until 1 December. Raise the cap to go on."
         )
+
+    def test_of_a_spend_cap_names_its_amount_to_who_may_know_it(self) -> None:
+        decision = refusal(Gauge(CALLS, 700, 500, None, cap_stop=700), cause=Cause.CAP)
+        assert decision.refused
+        assert sentence(Explanation(decision, decision.refused, Decimal(390))).startswith(
+            "Your spend cap of $390.00 is reached. Included amounts keep working;"
+        )
+
+    def test_of_a_spend_cap_that_leaves_too_little(self) -> None:
+        gauge = Gauge(BANDWIDTH, 680 * MB, 500 * MB, None, cap_stop=700 * MB)
+        assert self.one(gauge, 30 * MB, cause=Cause.CAP) == (
+            "Your spend cap is nearly reached: this needs 30 MB of bandwidth, and only 20 MB can still be paid for. "
+            "Included amounts keep working; billable bandwidth is refused until 1 December. Raise the cap to go on."
+        )
+
+    def test_of_a_spend_cap_on_a_level_ends_with_the_period(self) -> None:
+        gauge = Gauge(STORAGE, 700 * MB, 500 * MB, None, cap_stop=700 * MB)
+        assert "billable storage is refused until 1 December." in self.one(gauge, MB, cause=Cause.CAP)
 
     def test_of_what_the_plan_does_not_include(self) -> None:
         assert (
@@ -387,6 +409,52 @@ class TestPage:
             hint not in ask(decision, BROWSER, User.objects.get(email="priya@acme.example")).content.decode()
         )
         assert hint not in ask(decision, BROWSER).content.decode()
+
+
+@pytest.mark.django_db
+class TestCapPage:
+    @pytest.fixture
+    def capped(self, make_user: MakeUser) -> Decision:
+        tenant = Tenant.objects.create(slug="acme-three", name="Acme")
+        make_user("priya@acme.example", "owner", tenant, first_name="Priya", last_name="Raman")
+        make_user("vic@acme.example", "viewer", tenant)
+        set_cap(tenant, side="owner", mode="stop", amount=Decimal(390), at=AT, actor=None)
+        gauge = Gauge(CALLS, 700, 500, None, cap_stop=700)
+        return Decision(tenant, FREE, NOVEMBER, AT, (gauge,), Refusal(Charge("api_calls"), Cause.CAP, gauge))
+
+    def page(self, capped: Decision, email: str) -> str:
+        found = ask(capped, BROWSER, User.objects.get(email=email)).content.decode()
+        return " ".join(found.split())
+
+    def test_says_what_stops_until_when_and_leads_to_the_cap(self, capped: Decision) -> None:
+        page = self.page(capped, "priya@acme.example")
+        assert "Acme has reached its spend cap." in page
+        assert (
+            "Your spend cap of $390.00 is reached. Included amounts keep working. Billable calls work" in page
+        )
+        assert "Raise the cap to go on." in page
+        assert 'href="http://localhost:8000/t/acme-three/cost/cap/">See the spend cap</a>' in page
+
+    def test_names_no_amount_to_who_sees_no_money(self, capped: Decision) -> None:
+        page = self.page(capped, "vic@acme.example")
+        assert "Your spend cap is reached." in page
+        assert "390" not in page
+        assert "Send this page to Priya Raman, who can change the cap." in page
+
+    def test_names_the_amount_to_programs_with_a_key(self, capped: Decision) -> None:
+        request = as_tenant_request(RequestFactory().get("/"))
+        request.request_id, request.user = "5b2f6c0e", AnonymousUser()  # type: ignore[assignment]
+        request.api_key = ApiKey(tenant=capped.tenant)
+        body = json.loads(answer(request, Refused(capped)).content)
+        assert (
+            body["detail"]
+            == body["message"]
+            == (
+                "Your spend cap of $390.00 is reached. Included amounts keep working; billable calls are refused "
+                "until 1 December. Raise the cap to go on."
+            )
+        )
+        assert (body["limit"], body["used"], body["violated-policies"]) == (700, 700, ["api_calls"])
 
 
 class TestOtherAnswers:

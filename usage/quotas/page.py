@@ -15,6 +15,7 @@ from tenants.models import Membership, Tenant, User
 from tenants.requests import TenantRequest
 from usage import units
 from usage.quotas import sentences
+from usage.quotas.caps import cap_url
 from usage.quotas.refusals import Explanation
 
 
@@ -38,7 +39,8 @@ class QuotaPage:
     room: str  # empty where nothing is left
     has_bar: bool
     owner: User | None
-    plans_url: str
+    is_cap: bool
+    remedy_url: str
     usage_url: str
     request_id: str
     headers: Mapping[str, str]
@@ -54,9 +56,9 @@ def quota_page(request: HttpRequest, refused: Explanation, headers: Mapping[str,
     return QuotaPage(
         state="Not enough left" if refused.left and not refused.is_burst else "At limit",
         heading=sentences.heading(refused),
-        reason=sentences.reason(refused),
+        reason=_reason(refused),
         remedy=sentences.remedy(refused),
-        back=f"{sentences.they(refused)} {verb} again" if at else "",
+        back=f"{_what_stops(refused)} {verb} again" if at else "",
         back_at=units.moment(at) if at else "",
         back_in=units.span(timedelta(seconds=refused.wait or 0)),
         back_iso=at.isoformat() if at else "",
@@ -68,16 +70,29 @@ def quota_page(request: HttpRequest, refused: Explanation, headers: Mapping[str,
         room=f"{100 - fill:.2f}%" if refused.left else "",
         has_bar=refused.limit > 0,
         owner=_owner(cast(TenantRequest, request), tenant),
-        plans_url=upgrade_url(tenant),
+        is_cap=refused.is_cap,
+        remedy_url=remedy_url(refused),
         usage_url=reverse("usage:overview", kwargs={"slug": tenant.slug}),
         request_id=request_id,
         headers={**headers, "X-Request-Id": request_id},
     )
 
 
-def upgrade_url(tenant: Tenant) -> str:
-    """The whole address of the tenant's plans."""
+def remedy_url(refused: Explanation) -> str:
+    """The whole address where more is to be had: the tenant's plans, or its spend cap."""
+    tenant = refused.decision.tenant
+    if refused.is_cap:
+        return cap_url(tenant)
     return f"{settings.BASE_URL}{reverse('usage:plan', kwargs={'slug': tenant.slug})}"
+
+
+def _reason(refused: Explanation) -> str:
+    reason = sentences.reason(refused)
+    return f"{reason} {sentences.STAYS}." if refused.is_cap else reason
+
+
+def _what_stops(refused: Explanation) -> str:
+    return sentences.billable(refused).capitalize() if refused.is_cap else sentences.they(refused)
 
 
 def _owner(request: TenantRequest, tenant: Tenant) -> User | None:

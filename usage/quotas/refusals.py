@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from math import ceil
 
@@ -17,6 +18,7 @@ class Explanation:
 
     decision: Decision
     refusal: Refusal
+    cap: Decimal | None = None  # the amount of the spend cap that refused, where the reader may know it
 
     @property
     def gauge(self) -> Gauge:
@@ -29,6 +31,10 @@ class Explanation:
     @property
     def is_burst(self) -> bool:
         return self.refusal.cause == Cause.BURST
+
+    @property
+    def is_cap(self) -> bool:
+        return self.refusal.cause == Cause.CAP
 
     @property
     def policy(self) -> str:
@@ -60,7 +66,7 @@ class Explanation:
         """When the same request would fit if nothing else is used; None where waiting does not help."""
         if self.is_burst:
             return self.decision.at + timedelta(seconds=self.refusal.wait or 1)
-        if self.metric.kind == Metric.Kind.LEVEL:
+        if self.metric.kind == Metric.Kind.LEVEL and not self.is_cap:  # money begins anew with each period
             return None
         never_fits = self.refusal.cause == Cause.LIMIT and (self.requested or 1) > self.limit
         return None if never_fits else self.decision.period.ends

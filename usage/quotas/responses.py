@@ -14,9 +14,11 @@ from django.utils.cache import patch_vary_headers
 
 from billing.models import Metric
 from tenants.problems import problem
-from usage.metering import BurstTooSmall, CountsUnavailable, Decision, Gauge, TenantClosed
+from tenants.requests import as_tenant_request
+from usage.metering import BurstTooSmall, Cause, CountsUnavailable, Decision, Gauge, Refusal, TenantClosed
+from usage.quotas.caps import cap_amount
 from usage.quotas.decisions import NotAdmitted, Refused
-from usage.quotas.page import quota_page, upgrade_url
+from usage.quotas.page import quota_page, remedy_url
 from usage.quotas.refusals import Explanation, seconds_until
 from usage.quotas.sentences import sentence
 
@@ -132,7 +134,7 @@ def _item(name: str, **parameters: int | None) -> str:
 def _refusal(request: HttpRequest, decision: Decision) -> HttpResponse:
     """429 with everything a program or a person needs to go on."""
     assert decision.refused is not None  # only refused decisions are raised
-    refused = Explanation(decision, decision.refused)
+    refused = _explained(request, decision, decision.refused)
     headers = {} if refused.wait is None else {"Retry-After": str(refused.wait)}
     if request.get_preferred_type([JSON, HTML]) == HTML:
         page = quota_page(request, refused, headers | quota_headers([decision]))
@@ -145,6 +147,14 @@ def _refusal(request: HttpRequest, decision: Decision) -> HttpResponse:
     return response
 
 
+def _explained(request: HttpRequest, decision: Decision, refusal: Refusal) -> Explanation:
+    if refusal.cause != Cause.CAP:
+        return Explanation(decision, refusal)
+    return Explanation(
+        decision, refusal, cap_amount(as_tenant_request(request), decision.tenant, decision.at)
+    )
+
+
 def _refusal_problem(request: HttpRequest, refused: Explanation, headers: dict[str, str]) -> HttpResponse:
     members = {
         "violated-policies": [refused.policy],
@@ -153,7 +163,7 @@ def _refusal_problem(request: HttpRequest, refused: Explanation, headers: dict[s
         "used": refused.used,
         "requested": refused.requested,
         "resets_at": _rfc3339(refused.resets_at),
-        "upgrade_url": upgrade_url(refused.decision.tenant),
+        "upgrade_url": remedy_url(refused),
     }
     return problem(
         request,

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from billing.models import Metric
 from usage import units
-from usage.metering import Cause
+from usage.amounts import money
 from usage.quotas.refusals import Explanation
+
+STAYS = "Included amounts keep working"
 
 
 def sentence(refused: Explanation) -> str:
@@ -21,7 +23,7 @@ def heading(refused: Explanation) -> str:
     name, many = units.name(metric), units.is_plural(metric)
     if refused.is_burst:
         return f"Too {'many' if many else 'much'} {name} in one minute."
-    if refused.refusal.cause == Cause.CAP:
+    if refused.is_cap:
         return f"{tenant} has reached its spend cap."
     if not refused.limit:
         return f"{_plan(refused, 'The')} doesn't include {name}."
@@ -36,12 +38,12 @@ def heading(refused: Explanation) -> str:
 
 def reason(refused: Explanation) -> str:
     """What does not fit into what."""
+    if refused.is_cap:
+        return _reason_of_cap(refused)
     metric, name = refused.metric, units.name(refused.metric)
     limit = units.of_quantity(metric, refused.limit)
     if refused.is_burst:
         return f"{_plan(refused, 'Your')} allows {limit} a minute."
-    if refused.refusal.cause == Cause.CAP:
-        return f"Your spend cap is reached: it stops {name} beyond what {_plan(refused)} includes."
     if not refused.limit:
         return f"{_plan(refused, 'Your')} doesn't include {name}."
     if metric.kind == Metric.Kind.DISTINCT:
@@ -49,8 +51,7 @@ def reason(refused: Explanation) -> str:
     if not refused.left:
         return f"You've used all {limit} in {_plan(refused)}."
     needed, left = _told_apart(metric, refused.requested or 1, refused.left)
-    verb = "are" if units.is_plural(metric) else "is"
-    return f"This needs {needed}, but only {left} of {_all(refused)} in {_plan(refused)} {verb} left."
+    return f"This needs {needed}, but only {left} of {_all(refused)} in {_plan(refused)} {are(refused)} left."
 
 
 def when(refused: Explanation) -> str:
@@ -60,6 +61,8 @@ def when(refused: Explanation) -> str:
     if refused.is_burst:
         return f"Try again in {units.span(timedelta(seconds=refused.wait or 1))}."
     day = units.day(refused.resets_at.date())
+    if refused.is_cap:
+        return f"{STAYS}; {billable(refused)} {are(refused)} refused until {day}."
     return f"{they(refused)} {'reset' if units.is_plural(refused.metric) else 'resets'} on {day}."
 
 
@@ -68,8 +71,8 @@ def remedy(refused: Explanation) -> str:
     if refused.is_burst:
         return ""
     them = "them" if units.is_plural(refused.metric) else "it"
-    if refused.refusal.cause == Cause.CAP:
-        return "Raise the spend cap for more."
+    if refused.is_cap:
+        return "Raise the cap to go on."
     if refused.metric.kind == Metric.Kind.LEVEL and refused.limit:
         return f"Free some {units.name(refused.metric)} or upgrade your plan."
     return f"Upgrade your plan {'for more' if refused.limit else 'to use ' + them}."
@@ -77,6 +80,23 @@ def remedy(refused: Explanation) -> str:
 
 def they(refused: Explanation) -> str:
     return "They" if units.is_plural(refused.metric) else "It"
+
+
+def billable(refused: Explanation) -> str:
+    """What a spend cap stops: “billable calls”."""
+    return f"billable {refused.metric.noun}"
+
+
+def are(refused: Explanation) -> str:
+    return "are" if units.is_plural(refused.metric) else "is"
+
+
+def _reason_of_cap(refused: Explanation) -> str:
+    cap = "Your spend cap" if refused.cap is None else f"Your spend cap of {money(refused.cap)}"
+    if not refused.left:
+        return f"{cap} is reached."
+    needed, left = _told_apart(refused.metric, refused.requested or 1, refused.left)
+    return f"{cap} is nearly reached: this needs {needed}, and only {left} can still be paid for."
 
 
 def _plan(refused: Explanation, article: str = "your") -> str:

@@ -52,6 +52,7 @@ def _metric(meter: Meter) -> Document:
         "included": limit.included,
         "limit": meter.size,
         "stops_at": limit.stop,
+        "cap_stops_at": meter.cap_stop,
         "headroom": meter.headroom,
         "percent": meter.percent,
         "state": meter.state.value,

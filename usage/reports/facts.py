@@ -12,7 +12,7 @@ from billing.periods import Period
 from billing.pricing import Price
 from usage.models import Standing
 from usage.reports.forecast import Forecast
-from usage.states import percent_of, risk_of, state_of
+from usage.states import is_capped, percent_of, risk_of, state_of
 
 State = Standing.State
 
@@ -31,6 +31,7 @@ class Facts:
     refused: int  # in the last 24 h
     amount: Decimal | None  # estimated overage so far
     forecast: Forecast | None = None
+    cap_stop: int | None = None  # where the money left under a spend cap ends; none = nowhere
 
     @property
     def size(self) -> int | None:
@@ -69,7 +70,13 @@ class Facts:
 
     @property
     def state(self) -> State:
-        return state_of(self.used, self.limit, self.expected)
+        return state_of(self.used, self.limit, self.expected, cap_stop=self.cap_stop)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether it is the spend cap that refuses the next unit."""
+        is_at_limit = self.limit.stop is not None and self.used >= self.limit.stop
+        return is_capped(self.used, self.cap_stop) and not is_at_limit
 
     @property
     def is_ok(self) -> bool:
@@ -107,4 +114,4 @@ class Facts:
     @property
     def risk(self) -> tuple[int, int, int]:
         """Sorts the riskiest first."""
-        return risk_of(self.used, self.limit, self.expected)
+        return risk_of(self.used, self.limit, self.expected, cap_stop=self.cap_stop)

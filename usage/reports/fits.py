@@ -66,6 +66,8 @@ def _stopped(meter: Meter, is_current: bool) -> str:
 
 def _full_note(meter: Meter, is_current: bool) -> str:
     numbers = {"used": meter.used_text, "size": meter.size_text}
+    if meter.is_capped:
+        return _("by the spend cap")
     if is_current:
         return _("%(used)s of %(size)s are used") % numbers
     if meter.is_level:

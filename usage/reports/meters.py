@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -14,6 +14,8 @@ from usage.reports.charts import Bar, Spark, bar, spark
 from usage.reports.facts import Facts, State
 from usage.reports.money import money, prices
 from usage.reports.shapes import axis
+
+REFUSED = "h-stop"  # the texture of what would be refused
 
 
 class Look(NamedTuple):
@@ -41,6 +43,8 @@ class Meter(Facts):
         """What happens beyond the limit: “Stops at the limit”, “Billed over”, “Notify only”."""
         if self.size is None:
             return _("No limit")
+        if self.is_capped:
+            return _("Stopped by the spend cap")
         if self.limit.allowance.beyond == Allowance.Beyond.BILL:
             over = _("Billed over") if self.is_priced else _("Not charged over")
             return _("%(over)s, then stops") % {"over": over} if self.limit.stop is not None else over
@@ -125,12 +129,16 @@ class Meter(Facts):
             return _("Lasts the period")
         if self.is_priced and self.amount is not None:
             return _("%(amount)s over") % {"amount": money(self.amount)}
+        if self.is_capped:
+            return _("Stopped")
         if self.is_over:
             return _("Use goes on")
         return _("Does not reset") if self.is_level else _("Resets %(day)s") % {"day": self.reset_day}
 
     @property
     def when_note(self) -> str:
+        if self.is_capped:
+            return _("by the spend cap")
         if self.runs_out:
             return _("in %(time)s") % {"time": dates.countdown(self.runs_out - self.at)}
         if self.shows_amount and not self.is_lasting:
@@ -171,6 +179,13 @@ class Meter(Facts):
         }
         if self.size is None:
             return _("Nothing limits it on this plan.")
+        if self.is_capped:
+            return (
+                _(
+                    "Stopped by the spend cap: %(noun)s past what is included get status 429 until %(day)s, 00:00 UTC."
+                )
+                % facts
+            )
         if self.limit.stop is not None and self.is_level:
             return (
                 _("Stops at the limit: what would pass %(size)s gets status 429 until some is freed.") % facts
@@ -191,7 +206,8 @@ class Meter(Facts):
     @property
     def bar(self) -> Bar:
         expected = self.expected if self.forecast else None
-        return bar(self.used, self.size or 0, is_billed=self.limit.stop is None, expected=expected)
+        drawn = bar(self.used, self.size or 0, is_billed=self.limit.stop is None, expected=expected)
+        return replace(drawn, hatch=REFUSED) if self.is_capped else drawn
 
     @property
     def spark(self) -> Spark:

@@ -52,7 +52,7 @@ def _ends(one: Facts, part: str) -> list[int]:
     """What will be used by the end of each day that is to come; past a stop nothing more is."""
     if one.forecast is None:
         return [one.used]
-    ends, stop = [attrgetter(part)(point) for point in one.forecast.points], one.limit.stop
-    if stop is not None:
-        ends = [min(end, stop) for end in ends]
+    ends = [attrgetter(part)(point) for point in one.forecast.points]
+    for stop in (one.limit.stop, one.cap_stop):
+        ends = ends if stop is None else [min(end, max(stop, one.used)) for end in ends]
     return ends if one.is_level else [max(one.used, end) for end in ends]

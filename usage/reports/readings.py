@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,6 +15,7 @@ from tenants.models import Tenant
 from usage.metering import Gauge, is_delayed, peek
 from usage.models import Standing
 from usage.money.bills import quotes
+from usage.money.capstops import cap_stops_now
 from usage.reports.counts import Counts, counts
 from usage.reports.forecast import Forecast, forecast
 from usage.reports.meters import Meter
@@ -64,7 +65,8 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
     lay_over(found, gauges)
     [quote] = quotes(contracts, tenant, [rights.plan], at) if with_money else [None]
     bill = quote.bill(found.totals) if quote else None
-    meters = sorted(_meters(rights, found, bill, at), key=lambda meter: meter.risk)
+    stops = _cap_stops(contracts, rights, found, gauges, at)
+    meters = sorted(_meters(rights, found, bill, stops, at), key=lambda meter: meter.risk)
     is_late = gauges is None and is_delayed()
     return Reading(
         tenant=tenant,
@@ -102,7 +104,18 @@ def _horizon(rights: Entitlements, at: datetime) -> date:
     return min(trend, period_before(rights.tenant, rights.period).first)
 
 
-def _meters(rights: Entitlements, found: Counts, bill: Bill | None, at: datetime) -> Iterator[Meter]:
+def _cap_stops(
+    contracts: Contracts, rights: Entitlements, found: Counts, gauges: Sequence[Gauge] | None, at: datetime
+) -> Mapping[str, int | None]:
+    """Where the spend cap stops each metric: as accounts have it, else as the next one will."""
+    if gauges is not None:
+        return {gauge.metric.code: gauge.cap_stop for gauge in gauges}
+    return cap_stops_now(contracts, rights, found.totals, at)
+
+
+def _meters(
+    rights: Entitlements, found: Counts, bill: Bill | None, stops: Mapping[str, int | None], at: datetime
+) -> Iterator[Meter]:
     amounts = {line.metric: line.amount for line in bill.lines} if bill else {}
     for code, limit in rights.limits.items():
         yield Meter(
@@ -116,6 +129,7 @@ def _meters(rights: Entitlements, found: Counts, bill: Bill | None, at: datetime
             refused=sum(found.refused.get(limit.metric.pk, {}).values()),
             amount=amounts.get(code),
             forecast=_forecast(limit.metric, found, rights, at),
+            cap_stop=stops.get(code),
         )
 
 

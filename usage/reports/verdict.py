@@ -86,10 +86,12 @@ def _caption(worst: Meter | None, period: Period, at: datetime) -> _Caption:
 
 def _gone(worst: Meter | None, period: Period, at: datetime) -> float | None:
     """From which share of the period on there is no headroom."""
-    if worst is None or worst.limit.stop is None:
+    if worst is None:
         return None
     if worst.is_full:
         return None if worst.is_level else period.elapsed(at)
+    if worst.limit.stop is None:
+        return None
     return period.elapsed(worst.runs_out) if worst.runs_out else None
 
 

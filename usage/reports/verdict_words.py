@@ -22,7 +22,9 @@ def title(worst: Meter, plan: Plan, period: Period) -> str:
         "day": dates.short(period.until),
         "plan": plan.name,
     }
-    if worst.is_full:
+    if worst.is_capped:
+        text = _("The spend cap stops %(noun)s beyond what %(plan)s includes until %(day)s.")
+    elif worst.is_full:
         text = _("No %(noun)s left.") if worst.is_level else _("No %(noun)s left until %(day)s.")
     elif worst.is_over:
         more = _("more is billed.") if worst.is_priced else _("more is not charged.")
@@ -82,6 +84,11 @@ def _at_limit(meter: Meter, period: Period) -> str:
     """What the worst metric's limit does to requests."""
     reset = _("%(day)s, 00:00 UTC") % {"day": dates.short(period.until)}
     facts = {"noun": meter.metric.noun, "reset": reset}
+    if meter.is_capped:
+        text = _(
+            "Requests that would be billed get status 429 until %(reset)s; included amounts keep working."
+        )
+        return text % facts
     if meter.is_full and meter.is_level:
         return (
             _("Requests that need more %(noun)s get status 429 until some is freed or the plan grows.")

@@ -21,6 +21,7 @@ def version_of(meters: Sequence[Meter], *facts: Any) -> str:
             meter.size,
             meter.limit.included,
             meter.look,
+            meter.cap_stop,
             meter.enforcement,
             meter.when,
             meter.when_note,

@@ -9,6 +9,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils.translation import gettext_lazy
 
 from tenants.models import Tenant
+from usage.amounts import without_amounts
 from usage.metering import Cause, PastRefusal, last_refusals
 from usage.metering.catalogue import catalogue
 from usage.reports import dates
@@ -59,22 +60,31 @@ class Why:
     is_first: bool
 
 
-def why(tenant: Tenant, at: datetime, *, after: str = "", for_staff: bool = False, size: int = SIZE) -> Why:
+def why(
+    tenant: Tenant,
+    at: datetime,
+    *,
+    after: str = "",
+    for_staff: bool = False,
+    with_money: bool = True,
+    size: int = SIZE,
+) -> Why:
     """A page of what happened until `at`, or before a cursor; a cursor that is not ours begins anew."""
     mark = _read(after)
     found = happenings(tenant, mark or Mark(at, len(SOURCES), BEHIND), size + 1)
     shown = found[:size]
     return Why(
-        tuple(_line(one, at, for_staff=for_staff) for one in shown),
+        tuple(_line(one, at, for_staff=for_staff, with_money=with_money) for one in shown),
         None if (refusals := last_refusals(tenant)) is None else tuple(_refused(one, at) for one in refusals),
         _written(shown[-1].mark) if len(found) > size else "",
         mark is None,
     )
 
 
-def _line(one: Happening, at: datetime, *, for_staff: bool) -> WhyLine:
+def _line(one: Happening, at: datetime, *, for_staff: bool, with_money: bool) -> WhyLine:
     actor = name_of(one.actor, for_staff=for_staff)
-    return WhyLine(one.code, one.icon, one.text, one.mark.at, dates.when(one.mark.at, at), actor, one.reason)
+    reason = one.reason if with_money else without_amounts(one.reason)
+    return WhyLine(one.code, one.icon, one.text, one.mark.at, dates.when(one.mark.at, at), actor, reason)
 
 
 def _refused(one: PastRefusal, at: datetime) -> RefusedLine:

@@ -20,6 +20,12 @@ from usage.views.tenant import here
 def why(request: TenantRequest, slug: str) -> HttpResponse:
     """One timeline, newest first; older pages come by HTMX or as pages of their own."""
     after = request.GET.get("after", "")
-    report = read_why(here(request), timezone.now(), after=after, for_staff=request.is_viewing_as)
+    report = read_why(
+        here(request),
+        timezone.now(),
+        after=after,
+        for_staff=request.is_viewing_as,
+        with_money=request.sees_money,
+    )
     template = "usage/why.html#timeline" if request.htmx else "usage/why.html"
     return render(request, template, {"report": report})

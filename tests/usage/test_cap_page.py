@@ -1,0 +1,320 @@
+"""The card of the spend cap: what it says, who may change it, what is asked first; and a reached cap on pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+from django.test import Client
+from django.utils import timezone
+
+from billing.caps import set_cap
+from billing.models import EntitlementChange, SpendCap
+from billing.periods import period_at
+from tenants.models import Membership, Tenant, User
+from tests.conftest import MakeTenant, MakeUser
+from tests.forms import form_data
+from tests.usage.counted import NOW, move, use
+from tests.usage.counting import Clock, flush
+from tests.usage.pages import HTMX, address, text
+from usage.metering import Charge, chores, consume
+from usage.money.capstops import cap_stops_now
+from usage.reports import dashboard
+from usage.reports.cap import CapCard, cap_report
+from usage.reports.readings import contracts_of, read, reading
+
+pytestmark = pytest.mark.django_db
+
+CALLS, MB = 500_000, 10**6
+Owner, Operations = SpendCap.Side.OWNER, SpendCap.Side.OPERATIONS
+
+
+@pytest.fixture
+def pro(make_tenant: MakeTenant, redis_db: redis.Redis) -> Tenant:
+    return make_tenant(plan="pro")
+
+
+@pytest.fixture
+def olive(make_user: MakeUser, pro: Tenant) -> User:
+    return make_user("olive@northwind.example", Membership.Role.OWNER, pro, first_name="Olive")
+
+
+@pytest.fixture
+def browser(client_for: Callable[[User], Client], olive: User) -> Client:
+    return client_for(olive)
+
+
+def set_(tenant: Tenant, amount: str, mode: str = "stop", side: str = Owner, **more: Any) -> None:
+    given = {"at": NOW, "actor": None, **more}
+    set_cap(tenant, side=side, mode=mode, amount=Decimal(amount), **given)
+
+
+def spend(tenant: Tenant, calls: int) -> None:
+    """So many calls beyond what is included, now: a tenth of a cent each."""
+    use(tenant, "api_calls", CALLS + calls, at=timezone.now())
+
+
+def card(tenant: Tenant, **more: Any) -> CapCard:
+    return cap_report(reading(tenant, NOW), **{"may_edit": True, **more})
+
+
+def cap_of(tenant: Tenant) -> tuple[str, Decimal] | None:
+    row = SpendCap.objects.filter(tenant=tenant, side=Owner).first()
+    return (row.mode, row.amount) if row else None
+
+
+class TestCard:
+    def test_without_a_cap_draws_none(self, pro: Tenant) -> None:
+        found = card(pro)
+        assert found.fill is None
+        assert (found.entry.mode, found.entry.amount, found.spent, found.author) == ("none", "", "$0.00", "")
+
+    def test_draws_what_is_spent_beyond_the_plan_and_not_its_fee(self, pro: Tenant) -> None:
+        use(pro, "api_calls", CALLS + 319_790)
+        set_(pro, "390.00")
+        fill = card(pro).fill
+        assert fill is not None
+        assert (fill.look.code, fill.strong) == ("near", "$70.21 left")
+        assert fill.rest.startswith("of $390.00 beyond the plan")
+        assert fill.bar.used == "61.5"
+
+    @pytest.mark.parametrize(
+        ("calls", "mode", "code", "word", "strong"),
+        [
+            (100_000, "stop", "ok", "OK", "$290.00 left"),
+            (390_000, "stop", "full", "At limit", "$390.00 spent"),
+            (400_000, "stop", "full", "At limit", "$400.00 spent"),
+            (400_000, "notify", "over", "Reached · billed", "$400.00 spent"),
+        ],
+    )
+    def test_says_how_the_cap_stands(
+        self, pro: Tenant, calls: int, mode: str, code: str, word: str, strong: str
+    ) -> None:
+        use(pro, "api_calls", CALLS + calls)
+        set_(pro, "390.00", mode)
+        fill = card(pro).fill
+        assert fill is not None
+        assert (*fill.look, fill.strong) == (code, word, strong)
+
+    def test_of_nothing_is_reached_with_the_first_cent(self, pro: Tenant) -> None:
+        set_(pro, "0.00")
+        assert [one.look.code for one in (card(pro).fill,) if one] == ["ok"]
+        use(pro, "api_calls", CALLS + 10)
+        assert [one.look.code for one in (card(pro).fill,) if one] == ["full"]
+
+    def test_shows_the_lower_of_two_and_who_set_the_other(
+        self, pro: Tenant, olive: User, staff: User
+    ) -> None:
+        set_(pro, "390.00", actor=olive)
+        set_(pro, "100.00", side=Operations, actor=staff)
+        found = card(pro)
+        assert found.fill
+        assert "of $100.00" in found.fill.rest
+        assert found.entry.amount == "390.00"
+        assert found.notes == (
+            "Operations stop billed use at $100.00, since 23 Nov 2026. The lower cap counts.",
+        )
+        assert found.author == "Set by Olive, 23 Nov 2026."
+
+    def test_says_what_a_cap_can_not_do(self, make_tenant: MakeTenant, pro: Tenant) -> None:
+        move(pro, added=51_000 * MB, closing=51_000 * MB)
+        assert card(pro).notes == (
+            "Storage beyond what is included goes on costing by the hour until it is freed, cap or not.",
+        )
+        assert card(make_tenant("small", "starter")).notes == (
+            "Starter bills nothing beyond its fee, so a cap has nothing to stop.",
+        )
+
+
+class TestSaving:
+    def post(self, browser: Client, tenant: Tenant, **data: str) -> Any:
+        return browser.post(address(tenant, "cap"), data, follow=True)
+
+    def test_keeps_the_cap_with_its_author(self, browser: Client, pro: Tenant, olive: User) -> None:
+        page = self.post(browser, pro, cap="stop", amount="390")
+        assert "Saved. It acts within two seconds." in text(page)
+        assert cap_of(pro) == ("stop", Decimal(390))
+        assert EntitlementChange.objects.latest("pk").actor == olive
+        assert 'value="390.00"' in text(page)
+        self.post(browser, pro, cap="notify", amount="$1,050.50")
+        assert cap_of(pro) == ("notify", Decimal("1050.50"))
+        self.post(browser, pro, cap="none", amount="whatever")
+        assert cap_of(pro) is None
+
+    def test_swaps_the_card_for_htmx(self, browser: Client, pro: Tenant) -> None:
+        data = {"cap": "stop", "amount": "390"}
+        page = browser.post(address(pro, "cap"), data, headers=HTMX)
+        assert page.status_code == 200
+        assert text(page).strip().startswith('<section class="card" id="cap"')
+        assert "Saved. It acts within two seconds." in text(page)
+        assert "<html" not in text(page)
+
+    @pytest.mark.parametrize(
+        ("data", "problem"),
+        [
+            ({"cap": "stop", "amount": ""}, "Enter an amount such as 390.00."),
+            ({"cap": "stop", "amount": "lots"}, "Enter an amount such as 390.00."),
+            ({"cap": "stop", "amount": "NaN"}, "Enter an amount such as 390.00."),
+            ({"cap": "notify", "amount": "-1"}, "Enter 0 or more"),
+            ({"cap": "stop", "amount": "1.005"}, "no more than 2 decimal places"),
+            ({"cap": "stop", "amount": "99999999999"}, "no more than 10 digits before the decimal point"),
+            ({"amount": "390"}, "Choose one."),
+            ({"cap": "half", "amount": "390"}, "Choose one of these."),
+        ],
+    )
+    def test_of_a_mistake_says_it_beside_its_field_and_loses_nothing(
+        self, browser: Client, pro: Tenant, data: dict[str, str], problem: str
+    ) -> None:
+        set_(pro, "5.00")
+        page = self.post(browser, pro, **data)
+        assert page.status_code == 422
+        assert problem in text(page)
+        assert f'value="{data["amount"]}"' in text(page)
+        assert cap_of(pro) == ("stop", Decimal(5))
+        swapped = browser.post(address(pro, "cap"), data, headers=HTMX)
+        assert (swapped.status_code, problem in text(swapped)) == (200, True)
+
+    def test_asks_before_what_is_spent_already_stops(self, browser: Client, pro: Tenant) -> None:
+        spend(pro, 319_790)
+        page = self.post(browser, pro, cap="stop", amount="$300")
+        until = period_at(pro, timezone.now()).until
+        assert "$319.79 is spent already: billable requests are refused at once" in text(page)
+        assert f"until {until.day} {until:%b}. Included amounts keep working." in text(page)
+        assert cap_of(pro) is None
+        sent = form_data(page, None, confirmed="300")
+        del sent["csrfmiddlewaretoken"]
+        browser.post(address(pro, "cap"), sent)
+        assert cap_of(pro) == ("stop", Decimal(300))
+
+    def test_asks_again_where_the_amount_was_changed_after_the_question(
+        self, browser: Client, pro: Tenant
+    ) -> None:
+        spend(pro, 319_790)
+        page = self.post(browser, pro, cap="stop", amount="250", confirmed="300")
+        assert "Stop at $250?" in text(page)
+        assert cap_of(pro) is None
+
+    @pytest.mark.parametrize(
+        ("mode", "amount", "is_asked"),
+        [("stop", "319.80", False), ("stop", "319.79", True), ("notify", "1", False), ("none", "", False)],
+    )
+    def test_asks_only_where_something_stops(
+        self, browser: Client, pro: Tenant, mode: str, amount: str, is_asked: bool
+    ) -> None:
+        spend(pro, 319_790)
+        page = self.post(browser, pro, cap=mode, amount=amount)
+        assert ("is spent already" in text(page)) == is_asked
+        assert bool(cap_of(pro)) != (is_asked or mode == "none")
+
+    def test_of_nothing_is_not_asked_where_nothing_is_spent(self, browser: Client, pro: Tenant) -> None:
+        self.post(browser, pro, cap="stop", amount="0")
+        assert cap_of(pro) == ("stop", Decimal(0))
+
+
+class TestReaders:
+    def page(self, client_for: Callable[[User], Client], user: User, tenant: Tenant) -> Any:
+        return client_for(user).get(address(tenant, "cap"))
+
+    def test_admins_read_and_owners_change(
+        self, client_for: Callable[[User], Client], make_user: MakeUser, pro: Tenant, olive: User
+    ) -> None:
+        set_(pro, "390.00", actor=olive)
+        ada = make_user("ada@northwind.example", Membership.Role.ADMIN, pro)
+        page = text(self.page(client_for, ada, pro))
+        assert "$390.00" in page
+        assert "<fieldset disabled>" in page
+        assert "Owners can change it." in page
+        assert "Save cap" not in page
+        assert client_for(ada).post(address(pro, "cap"), {"cap": "none"}).status_code == 403
+        assert "Save cap" in text(self.page(client_for, olive, pro))
+
+    def test_viewers_see_no_money(
+        self, client_for: Callable[[User], Client], make_user: MakeUser, pro: Tenant, olive: User
+    ) -> None:
+        set_(pro, "123.45", actor=olive)
+        vic = make_user("vic@northwind.example", Membership.Role.VIEWER, pro)
+        assert self.page(client_for, vic, pro).status_code == 403
+        for name in ("overview", "why", "plan", "alerts"):
+            assert "123.45" not in text(client_for(vic).get(address(pro, name)))
+        assert "123.45 USD" in text(client_for(olive).get(address(pro, "why")))
+
+    def test_owners_read_of_operations_without_names(
+        self, client_for: Callable[[User], Client], pro: Tenant, olive: User, staff: User
+    ) -> None:
+        set_(pro, "390.00", side=Operations, actor=staff)
+        assert "sam@ops" not in text(self.page(client_for, olive, pro))
+        assert self.page(client_for, staff, pro).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.counting
+class TestReached:
+    """What pages say once the cap has stopped something, from live counts and without an account alike."""
+
+    @pytest.fixture
+    def stopped(self, pro: Tenant, clock: Clock) -> Tenant:
+        set_(pro, "1.00", at=clock.now)
+        chores.take_over_changes(clock.now)
+        consume(pro, Charge("api_calls", CALLS + 1_000), at=clock.now)
+        assert consume(pro, Charge("api_calls"), at=clock.now).refused
+        flush(clock.now)
+        return pro
+
+    @pytest.mark.parametrize("is_lost", [False, True])
+    def test_stands_at_its_limit_by_the_cap(
+        self, stopped: Tenant, clock: Clock, redis_db: redis.Redis, is_lost: bool
+    ) -> None:
+        if is_lost:
+            redis_db.flushdb()
+        board = dashboard(stopped, clock.now)
+        worst = board.meters[0]
+        assert (board.is_live, worst.metric.code, worst.cap_stop) == (not is_lost, "api_calls", CALLS + 1_000)
+        assert (worst.look.code, worst.look.word) == ("full", "At limit")
+        assert (worst.enforcement, worst.when_note) == ("Stopped by the spend cap", "by the spend cap")
+        assert board.verdict.title == "The spend cap stops calls beyond what Pro includes until 1 Dec."
+        assert board.verdict.reason.startswith(
+            "Requests that would be billed get status 429 until 1 Dec, 00:00 UTC; included amounts keep working."
+        )
+
+    def test_is_said_of_the_tenant_by_the_flush(self, stopped: Tenant) -> None:
+        worst = stopped.standing.worst
+        assert worst is not None
+        assert (stopped.standing.state, worst.code) == ("full", "api_calls")
+
+    def test_is_told_without_amounts(
+        self, stopped: Tenant, client_for: Callable[[User], Client], make_user: MakeUser
+    ) -> None:
+        vic = make_user("vic@northwind.example", Membership.Role.VIEWER, stopped)
+        page = text(client_for(vic).get(address(stopped)))
+        assert "Spend cap reached: billable requests are refused" in page
+        assert not re.search(r"\$\d", page)
+
+    def test_cap_stops_are_the_same_with_and_without_an_account(self, pro: Tenant, clock: Clock) -> None:
+        set_(pro, "390.00", at=clock.now)
+        for charge in (
+            Charge("api_calls", CALLS + 100_000),
+            Charge("bandwidth", 101_000 * MB),
+            Charge("storage", 50_500 * MB),
+        ):
+            consume(pro, charge, at=clock.now)
+        clock.tick(hours=30)
+        consume(pro, Charge("storage", 100 * MB), at=clock.now)
+        flush(clock.now)
+        live = read(contracts_of(pro, clock.now), pro, clock.now, with_money=False)
+        contracts = contracts_of(pro, clock.now)
+        rights = contracts.entitlements(pro, clock.now)
+        found = cap_stops_now(contracts, rights, live.counts.totals, clock.now)
+        assert live.is_live
+        assert {meter.metric.code: meter.cap_stop for meter in live.meters} == {**found, "users": None}
+        assert len(found) == 3
+
+    def test_moves_the_version_that_pages_poll_with(self, stopped: Tenant, clock: Clock) -> None:
+        before = dashboard(stopped, clock.now).version
+        set_(stopped, "2.00", at=clock.now + timedelta(seconds=1))
+        chores.take_over_changes(clock.now)
+        assert dashboard(stopped, clock.now).version != before
