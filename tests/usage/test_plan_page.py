@@ -175,9 +175,9 @@ class TestDoors:
 
 class TestSwitch:
     def test_shows_first_and_does_nothing_without_a_yes(self, in_role: In, acme: Tenant) -> None:
-        sent = {"plan": "pro"}
-        answer = in_role("owner").post(address(acme, "switch_plan"), sent)
-        assert answer["Location"] == f"{address(acme, 'plan')}?to=pro#effect"
+        for sent in ({"plan": "pro"}, agreed(acme, plan="pro", confirmed="")):
+            answer = in_role("owner").post(address(acme, "switch_plan"), sent)
+            assert answer["Location"] == f"{address(acme, 'plan')}?to=pro#effect"
         page = text(in_role("owner").get(answer["Location"]))
         assert "The limits of Pro act at once and for the whole period." in page
         assert "Switch to Pro now" in page
