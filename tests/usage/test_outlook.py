@@ -7,12 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from billing.models import Allowance
+from billing.models import Allowance, Plan
 from tenants.models import Tenant
 from tests.conftest import MakeTenant
 from tests.usage.counted import NOW, ago, move, use, use_daily
 from usage.reports import Dashboard, dashboard
 from usage.reports.meters import Meter
+from usage.reports.summary import meter_tiles
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
 
@@ -87,6 +88,31 @@ class TestRunningOut:
         assert board.verdict.title == "There is room in every metric."
         assert calls(board).when == "Lasts the period"
         assert calls(board).runs_out is None
+
+
+class TestTiles:
+    def test_of_a_metric_say_when_it_ends_and_what_is_beyond(self, hasty: Tenant) -> None:
+        told = [tuple(tile) for tile in meter_tiles(calls(dashboard(hasty, NOW)), starter())]
+        assert told[2:] == [
+            ("Runs out", "Sun 29 Nov", "about 07:00 UTC"),
+            ("Forecast at 30 Nov", "53,050", "3,050 would be refused"),
+        ]
+
+    def test_of_what_costs_more_already_say_how_much(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="pro")
+        steadily(tenant, 23_000, today=8_000)
+        told = [tile.name for tile in meter_tiles(calls(dashboard(tenant, NOW)), starter())]
+        assert told == ["Over", "Used", "Estimated overage", "Forecast at 30 Nov"]
+
+    def test_of_what_lasts_say_when_it_starts_anew(self, make_tenant: MakeTenant) -> None:
+        tenant = make_tenant(plan="pro")
+        steadily(tenant, 900, today=500)
+        told = [tile.name for tile in meter_tiles(calls(dashboard(tenant, NOW)), starter())]
+        assert told == ["Left", "Used", "Resets", "Forecast at 30 Nov"]
+
+
+def starter() -> Plan:
+    return Plan.objects.get(slug="starter")
 
 
 class TestVersion:

@@ -76,23 +76,30 @@ def _spend(money: Money, meters: Sequence[Meter], plan: Plan, period: Period) ->
 
 
 def meter_tiles(meter: Meter, plan: Plan) -> Iterator[Tile]:
-    """The figures of one metric: left, used, what it costs, when it ends or starts anew, what is expected."""
+    """Four figures of one metric: left, used, what it costs or when it ends, and what is expected."""
     yield Tile(_("Over") if meter.is_over else _("Left"), meter.figure, _left_note(meter))
     included = _("%(included)s included in %(plan)s") % {"included": meter.included_text, "plan": plan.name}
     yield Tile(_("Used"), meter.used_text, _("no limit") if meter.size is None else included)
-    if meter.is_priced and meter.amount is not None:
+    if meter.is_priced and meter.amount is not None and (meter.amount or not meter.forecast):
         yield Tile(_("Estimated overage"), in_words(meter.amount), prices(meter.metric, meter.price))
-    if meter.runs_out:
-        clock = _("about %(time)s UTC") % {"time": f"{meter.runs_out:%H:00}"}
-        day = dates.weekday(meter.runs_out.date())
-        yield Tile(_("Runs out") if meter.limit.stop is not None else _("Included until"), day, clock)
-    elif meter.is_level:
-        yield Tile(_("Resets"), _("Never"), _("carried over to the next period"))
-    else:
-        yield Tile(_("Resets"), meter.reset_day, _("in %(time)s, 00:00 UTC") % {"time": meter.reset_in})
+    elif meter.forecast:
+        yield _ends(meter)
     if meter.forecast:
         name = _("Forecast at %(day)s") % {"day": meter.last_day}
         yield Tile(name, meter.number(meter.expected), _beyond(meter) or _band(meter))
+    else:
+        yield _ends(meter)
+
+
+def _ends(meter: Meter) -> Tile:
+    """When it runs out, else when it starts anew."""
+    if meter.runs_out:
+        clock = _("about %(time)s UTC") % {"time": f"{meter.runs_out:%H:00}"}
+        name = _("Runs out") if meter.limit.stop is not None else _("Included until")
+        return Tile(name, dates.weekday(meter.runs_out.date()), clock)
+    if meter.is_level:
+        return Tile(_("Resets"), _("Never"), _("carried over to the next period"))
+    return Tile(_("Resets"), meter.reset_day, _("in %(time)s, 00:00 UTC") % {"time": meter.reset_in})
 
 
 def _beyond(meter: Meter) -> str:
