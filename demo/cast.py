@@ -198,7 +198,7 @@ CUSTOMERS = (
         "harborpoint",
         (Person("luc", "Luc Moreau"),),
         "large, a little past its bandwidth",
-        _use(583, 710, 410, 1068),
+        _use(400, 710, 410, 1068),
         day=19,
         pace=6.5,
     ),

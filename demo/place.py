@@ -35,6 +35,11 @@ class Place:
         return self.folder / "mail"
 
     @property
+    def bills(self) -> Path:
+        """What providers billed, as they would export it."""
+        return self.folder / "bills"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "log"
 

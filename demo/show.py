@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from config.processes import Group
 from config.serve import background, web, web_environment
+from demo.bills import bring_bills
 from demo.cast import CUSTOMERS
 from demo.console import Console
 from demo.doors import point_channels, slack_url
@@ -74,6 +75,8 @@ def _prepare(place: Place, base_url: str, console: Console) -> Credentials:
         place.mail.mkdir(parents=True, exist_ok=True)
         point_channels(base_url, timezone.now())
         write_handout(place.handout, credentials, base_url=base_url, mail_dir=place.mail)
+    with console.step("Bills", "of three providers, divided among the tenants"):
+        bring_bills(place.bills, timezone.now())
     connection.close()
     return credentials
 
