@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
-from billing.changes import limits_changed
+from billing.changes import Kind, limits_changed
 from billing.models import SpendCap
 from tenants.models import Tenant, User
 
@@ -63,7 +63,7 @@ def set_cap(
     cap.mode, cap.amount, cap.author, cap.since = mode, amount, actor, at
     _sign(cap, actor, at)
     cap.save()
-    _tell(tenant, f"{whose(cap)}: {words(cap)}", actor, at)
+    _tell(cap, words(cap), actor, at)
     return cap
 
 
@@ -74,15 +74,9 @@ def lift_cap(tenant: Tenant, *, side: str, at: datetime, actor: User | None) -> 
     if cap is None:
         return False
     _sign(cap, actor, at)
-    text = f"{whose(cap)} lifted: {words(cap)}"
     cap.delete()
-    _tell(tenant, text, actor, at)
+    _tell(cap, f"lifted: {words(cap)}", actor, at)
     return True
-
-
-def whose(cap: SpendCap) -> str:
-    """“Spend cap”, “Spend cap of operations”."""
-    return "Spend cap of operations" if cap.side == OPERATIONS else "Spend cap"
 
 
 def words(cap: SpendCap) -> str:
@@ -101,5 +95,7 @@ def _sign(cap: SpendCap, actor: User | None, at: datetime) -> None:
     cap._history_user, cap._history_date = actor, at
 
 
-def _tell(tenant: Tenant, reason: str, actor: User | None, at: datetime) -> None:
-    limits_changed(Tenant.objects.filter(pk=tenant.pk), reason=reason, at=at, actor=actor)
+def _tell(cap: SpendCap, what: str, actor: User | None, at: datetime) -> None:
+    reason = f"Operations: {what}" if cap.side == OPERATIONS else f"{what[0].upper()}{what[1:]}"
+    tenants = Tenant.objects.filter(pk=cap.tenant_id)
+    limits_changed(tenants, reason=reason, at=at, actor=actor, kind=Kind.CAP)

@@ -12,16 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from billing.admin import confirmation
+from billing.admin import cap_page, confirmation
 from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce, ReadOnlyAdmin
 from billing.admin.tenants import TenantAdmin as BilledTenantAdmin
 from tenants.models import Tenant
 from usage.alerts.resend import resend
 from usage.amounts import money
 from usage.models import Alert, AlertChoice, Delivery, Notice, Standing, Threshold
+from usage.money.bills import overage_so_far
 from usage.reports.over import over_limit
 
 confirmation.consequences = over_limit
+cap_page.spent = overage_so_far
 admin.site.site_header = admin.site.site_title = _("Headroom")
 admin.site.index_title = _("Operations")
 

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.admin.cap_page import cap_page, caps_in_words
 from billing.admin.overrides import EndingFilter, OverrideInline, saved_overrides
 from billing.admin.plan_page import plan_page, words
 from billing.admin.subscriptions import SubscriptionInline, begin
@@ -34,24 +35,37 @@ class TenantAdmin(PlainTenantAdmin):
     change_form_template = "admin/billing/tenant_form.html"
 
     def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(partial(plan_page, self))
-        return [path("<int:object_id>/plan/", page, name="tenants_tenant_plan"), *super().get_urls()]
+        pages = {"plan": plan_page, "cap": cap_page}
+        mine = [
+            path(
+                f"<int:object_id>/{name}/",
+                self.admin_site.admin_view(partial(page, self)),
+                name=f"tenants_tenant_{name}",
+            )
+            for name, page in pages.items()
+        ]
+        return [*mine, *super().get_urls()]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_filter(request), EndingFilter]
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         fields = super().get_fields(request, obj)
-        return (*fields, "plan_now") if obj else fields
+        return (*fields, "plan_now", "caps_now") if obj else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         fields = super().get_readonly_fields(request, obj)
-        return (*fields, "plan_now") if obj else fields
+        return (*fields, "plan_now", "caps_now") if obj else fields
 
     @admin.display(description=_("Plan"))
     def plan_now(self, tenant: Tenant) -> str:
         """The plan, and what is scheduled."""
         return words(course(tenant, timezone.now()))
+
+    @admin.display(description=_("Spend caps"))
+    def caps_now(self, tenant: Tenant) -> str:
+        """What stops or tells where, beyond the plan."""
+        return caps_in_words(tenant)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [*super().get_inlines(request, obj), SubscriptionInline, OverrideInline]

@@ -10,6 +10,14 @@ from django.db import migrations, models
 
 SIDES = [("owner", "Owner"), ("operations", "Operations")]
 MODES = [("notify", "Notify at"), ("stop", "Stop at")]
+KINDS = [
+    ("limits", "Limits changed"),
+    ("plan", "Plan changed"),
+    ("scheduled", "Change of plan scheduled"),
+    ("cancelled", "Plan cancelled"),
+    ("withdrawn", "Scheduled change withdrawn"),
+    ("cap", "Spend cap changed"),
+]
 
 
 def amount():
@@ -25,6 +33,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="entitlementchange",
+            name="kind",
+            field=models.CharField(choices=KINDS, default="limits", max_length=9),
+        ),
         migrations.CreateModel(
             name="SpendCap",
             fields=[

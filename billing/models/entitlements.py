@@ -41,6 +41,7 @@ class EntitlementChange(models.Model):
         SCHEDULED = "scheduled", _("Change of plan scheduled")
         CANCELLED = "cancelled", _("Plan cancelled")
         WITHDRAWN = "withdrawn", _("Scheduled change withdrawn")
+        CAP = "cap", _("Spend cap changed")
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="entitlement_changes")
     version = models.PositiveBigIntegerField()

@@ -72,7 +72,10 @@ class TestSetCap:
         assert (row.author, row.since, row.amount) == (owner, AT, Decimal("390.00"))
         change = EntitlementChange.objects.get()
         assert (change.actor, change.at, change.felt_at) == (owner, AT, None)
-        assert change.reason == "Spend cap: stop billed use at 390.00 USD a period"
+        assert (change.get_kind_display(), change.reason) == (
+            "Spend cap changed",
+            "Stop billed use at 390.00 USD a period",
+        )
         assert caps_of([tenant.pk]) == {tenant.pk: Caps(Decimal(390))}
 
     def test_replaces_the_one_of_its_side_alone(self, tenant: Tenant, staff: User) -> None:
@@ -81,9 +84,9 @@ class TestSetCap:
         set_(tenant, "50.00", NOTIFY)
         assert caps_of([tenant.pk]) == {tenant.pk: Caps(Decimal(1000), (Decimal(50),))}
         assert [change.reason for change in EntitlementChange.objects.order_by("pk")] == [
-            "Spend cap: stop billed use at 390.00 USD a period",
-            "Spend cap of operations: stop billed use at 1,000.00 USD a period",
-            "Spend cap: tell at 50.00 USD a period",
+            "Stop billed use at 390.00 USD a period",
+            "Operations: stop billed use at 1,000.00 USD a period",
+            "Tell at 50.00 USD a period",
         ]
 
     def test_keeps_who_changed_it_in_its_history(self, tenant: Tenant, owner: User, staff: User) -> None:
@@ -125,7 +128,7 @@ class TestLiftCap:
         change = EntitlementChange.objects.latest("pk")
         assert (change.actor, change.reason) == (
             owner,
-            "Spend cap lifted: stop billed use at 390.00 USD a period",
+            "Lifted: stop billed use at 390.00 USD a period",
         )
 
     def test_of_no_cap_changes_nothing(self, tenant: Tenant) -> None:

@@ -29,6 +29,8 @@ admin:auth_user_password_change  GET     200    403
 admin:auth_user_password_change  POST    200    403
 admin:billing_costrule_test      GET     200    403
 admin:billing_costrule_test      POST    200    403
+admin:tenants_tenant_cap         GET     200    403
+admin:tenants_tenant_cap         POST    200    403
 admin:tenants_tenant_plan        GET     200    403
 admin:tenants_tenant_plan        POST    200    403
 admin:app_list                   GET     200    404
@@ -52,6 +54,8 @@ billing_subscription       GET     200         200  200     200     200      -  
 billing_subscription       POST    200         200  302     302     200      -               302
 billing_override           GET     200         200  200     200     200      200             302
 billing_override           POST    200         200  200     302     200      403             302
+billing_spendcap           GET     200         403  200     403     200      200             302
+billing_spendcap           POST    200         403  403     403     200      403             302
 billing_costbill           GET     200         200  200     403     200      -               302
 billing_costbill           POST    200         200  200     403     200      -               302
 billing_costrule           GET     200         200  200     200     200      200             302

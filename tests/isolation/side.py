@@ -9,6 +9,7 @@ from decimal import Decimal
 from io import BytesIO
 from uuid import UUID
 
+from billing.caps import set_cap
 from billing.closings import closing
 from billing.costs.bills import TypedRow, type_bill
 from billing.costs.pending import receive
@@ -71,6 +72,7 @@ def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
         tenant=tenant, metric=metric, units=1, reason=f"{word} asked", author=author, starts=at
     )
     Threshold.objects.create(tenant=tenant, percents=[80, 95])
+    set_cap(tenant, side="owner", mode="stop", amount=Decimal(390), at=at, actor=author)
     url = f"https://{word}.example/{word}"
     add_endpoint(tenant, kind="webhook", url=url, name="", person=author, at=at)
 

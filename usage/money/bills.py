@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 
 from billing.contracts import Contracts
@@ -27,6 +28,11 @@ def bill_so_far(tenant: Tenant, at: datetime) -> Bill:
     """The bill of the tenant's present period."""
     period = period_at(tenant, at)
     return bills([(tenant, period)], at)[tenant.pk, period]
+
+
+def overage_so_far(tenant: Tenant, at: datetime) -> Decimal:
+    """What the tenant's use beyond its plan costs in its present period."""
+    return bill_so_far(tenant, at).overage
 
 
 def rates_of(wanted: Iterable[tuple[Tenant, Period]], at: datetime) -> list[Rates]:

@@ -1,0 +1,33 @@
+"""Spend caps in the admin: all of them, and how each came about; they are set on their tenant's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from billing.admin.confirmation import HistoryAdmin
+from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, CappedPaginator
+from billing.models import SpendCap
+
+
+@admin.register(SpendCap)
+class SpendCapAdmin(HistoryAdmin):
+    list_display = ("tenant", "side", "mode", "amount", "author", "since")
+    list_select_related = ("tenant", "author")
+    list_filter = ("side", "mode")
+    search_fields = TENANT_SEARCH
+    search_help_text = TENANT_SEARCH_HELP
+    ordering = ("-pk",)
+    paginator = CappedPaginator
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
