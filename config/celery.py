@@ -18,7 +18,7 @@ app.autodiscover_tasks()
 def _every(seconds: float, task: str, queue: str = "celery", *arguments: str) -> dict[str, Any]:
     """A task that is not begun within its own interval is dropped: the next one does its work."""
     return {
-        "task": f"usage.tasks.{task}",
+        "task": task if "." in task else f"usage.tasks.{task}",
         "schedule": seconds,
         "args": arguments,
         "options": {"queue": queue, "expires": max(1.0, seconds)},
@@ -40,4 +40,5 @@ app.conf.beat_schedule = {
     "reconcile": _every(600, "reconcile"),
     "sweep imports": _every(3600, "sweep_imports"),
     "take pulse": _every(10, "take_pulse"),
+    "mail invitations": _every(60, "tenants.tasks.mail_invitations"),
 }

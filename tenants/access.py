@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 
 from tenants.models import Membership, Tenant
 from tenants.requests import CHOSEN, TenantRequest, as_tenant_request
+from tenants.zones import show_times_in
 
 P = ParamSpec("P")
 TenantView = Callable[Concatenate[TenantRequest, P], HttpResponse]
@@ -69,8 +70,10 @@ def _enter(request: TenantRequest, slug: str) -> None:
             raise Http404
         request.is_viewing_as = True
         request.tenant = get_object_or_404(Tenant, slug=slug)
+        show_times_in(request.user.time_zone, request.tenant.time_zone)
         return
     request.tenant = membership.tenant
+    show_times_in(request.user.time_zone, membership.tenant.time_zone)
     # Written only when it changed: a poll every few seconds must not write the session each time.
     if request.session.get(CHOSEN) != membership.tenant_id:
         request.session[CHOSEN] = membership.tenant_id

@@ -57,3 +57,19 @@ class PasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # generic in the
         for field in self.fields.values():
             field.widget.attrs["class"] = "in"
         self.fields["new_password2"].help_text = ""
+
+
+class JoinForm(PasswordForm):
+    """The name and first password of who accepts an invitation."""
+
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"class": "in", "autocomplete": "name", "autofocus": True}),
+    )
+    field_order = ("name", "new_password1", "new_password2")
+
+    def clean(self) -> dict[str, Any] | None:
+        # A password that is much like the name is refused: so the person has the name before that is asked.
+        self.user.first_name = self.cleaned_data.get("name", "")
+        return super().clean()

@@ -9,13 +9,17 @@ import secrets
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from tenants.memory import Memory
+from tenants.audit import Action, record
+from tenants.memory import FRESH, STALE, Memory
 from tenants.models import ApiKey, Tenant, User
 
 SHAPE = re.compile(r"hr_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 NOTE_EVERY = timedelta(minutes=1)
+# A change of a key is felt by other processes within this time; the longer one while PostgreSQL is away.
+FELT_WITHIN, FELT_AT_WORST = FRESH, STALE
 
 
 class KeyRefused(Exception):
@@ -72,11 +76,19 @@ def find_key(secret: str, at: datetime) -> ApiKey:
     return key
 
 
-def revoke_key(key: ApiKey, at: datetime, by: User | None) -> None:
-    """From now on the key opens nothing: here at once, in other processes within 5 s."""
-    if key.revoked_at is None:
-        key.revoked_at, key.revoked_by = at, by
-        key.save(update_fields=["revoked_at", "revoked_by"])
+def revoke_key(key: ApiKey, at: datetime, by: User | None) -> bool:
+    """From now on the key opens nothing: here at once, in other processes within 5 s; False where it was so."""
+    with transaction.atomic():
+        is_news = bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at, revoked_by=by))
+        if is_news and key.tenant is not None:
+            record(key.tenant, Action.KEY_REVOKED, actor=by, at=at, name=key.name, key=key.beginning)
+    key.refresh_from_db(fields=["revoked_at", "revoked_by"])
+    forget_key(key)
+    return is_news
+
+
+def forget_key(key: ApiKey) -> None:
+    """Read this key anew next time it is presented here."""
     _known.forget(key.prefix)
 
 

@@ -81,6 +81,9 @@ class Door:
 
 SIGN_IN = Door(Throttle("sign-in-person", 10), Throttle("sign-in-network", 50))
 RESET = Door(Throttle("reset-person", 5), Throttle("reset-network", 50))
+INVITE = Throttle(
+    "invite", 30, timedelta(hours=1)
+)  # by tenant: our mail server sends to addresses they choose
 
 
 def network_of(request: HttpRequest) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import views
+from tenants import join_views, views
 
 app_name = "tenants"
 urlpatterns = [
@@ -13,5 +13,6 @@ urlpatterns = [
     path("password/reset/sent/", views.ResetSent.as_view(), name="reset_sent"),
     path("password/reset/<uidb64>/<token>/", views.ResetConfirm.as_view(), name="reset_confirm"),
     path("password/reset/complete/", views.ResetComplete.as_view(), name="reset_complete"),
+    path("join/<str:token>/", join_views.accept, name="join"),
     path("admin/login/", views.admin_sign_in, name="admin_sign_in"),
 ]

@@ -21,11 +21,15 @@
   // Nothing changed: the answer has no body, but the counts were read again, so the page says until when.
   document.addEventListener("htmx:afterRequest", (event) => {
     const counted = event.detail.xhr.getResponseHeader("X-Counted-To");
+    const said = event.detail.xhr.getResponseHeader("X-Counted-Text");
     const time = document.querySelector("#counted time");
     if (event.detail.xhr.status !== 204 || !counted || !time) return;
     time.dateTime = counted;
-    time.textContent = `${counted.slice(11, 19)} UTC`;
+    time.textContent = said;
   });
+
+  // On a phone the tab of the page may lie beside the screen.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   // One menu at a time; a press beside it or Escape closes it.
   const close = (keep) => {

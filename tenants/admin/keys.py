@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from tenants.admin.confirmation import ask, is_confirmed
+from tenants.audit import Action, record
 from tenants.keys import revoke_key, seal
 from tenants.models import ApiKey, User
 
@@ -86,6 +87,9 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
             obj.secret = seal(obj)
             obj.created_by = cast(User, request.user)
         super().save_model(request, obj, form, change)
+        if not change and obj.tenant is not None:
+            words = {"name": obj.name, "key": obj.beginning}
+            record(obj.tenant, Action.KEY_CREATED, actor=obj.created_by, at=obj.created_at, **words)
 
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None

@@ -54,7 +54,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the st
     inlines = (BelongsToInline,)
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        (_("Person"), {"fields": ("first_name", "last_name")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "time_zone")}),
         (_("May"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Times"), {"fields": ("last_login", "date_joined")}),
     )

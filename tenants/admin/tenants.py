@@ -68,9 +68,9 @@ class TenantAdmin(admin.ModelAdmin[Tenant]):
     change_form_template = "admin/tenants/tenant/change_form.html"
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
-        return (
-            ("name", "slug", "status", "anchor_day", "created_at") if obj else ("name", "slug", "anchor_day")
-        )
+        if obj is None:
+            return ("name", "slug", "anchor_day", "time_zone")
+        return ("name", "slug", "status", "anchor_day", "time_zone", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         """Addresses and service keys name the slug; the status is changed by actions, which ask first."""

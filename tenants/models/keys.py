@@ -53,6 +53,10 @@ class ApiKey(models.Model):
         User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The key made in this one's place; this one expires by itself.
+    replaced_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -67,4 +71,14 @@ class ApiKey(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} (hr_{self.prefix}…)"
+        return f"{self.name} ({self.beginning})"
+
+    @property
+    def beginning(self) -> str:
+        """“hr_0123456789ab…”: what may be seen of the secret."""
+        return f"hr_{self.prefix}…"
+
+    def is_live(self, at: datetime) -> bool:
+        """Whether it opens something at `at`: neither revoked nor expired."""
+        is_over = self.expires_at is not None and self.expires_at <= at
+        return self.revoked_at is None and not is_over

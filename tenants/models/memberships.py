@@ -15,6 +15,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Where `user` belongs, with the tenants; closed ones are gone from sight."""
         return self.filter(user=user).exclude(tenant__status=Tenant.Status.CLOSED).select_related("tenant")
 
+    def owners(self) -> MembershipQuerySet:
+        """Owners who can sign in: one who is switched off can decide nothing."""
+        return self.filter(role=Membership.Role.OWNER, user__is_active=True)
+
 
 class Membership(models.Model):
     """What one person may do in one tenant: owners decide, admins manage, viewers look and see no money."""

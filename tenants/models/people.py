@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from tenants.zones import validate_zone
+
 
 class UserManager(BaseUserManager["User"]):
     """People are found by e-mail, whatever its upper and lower case."""
@@ -35,6 +37,11 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]  # people sign in by e-mail
     email = models.EmailField(_("e-mail"), unique=True)
+    time_zone = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text=_("In which times are shown, e.g. Europe/Berlin; empty = the organisation's."),
+    )
 
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # narrower than AbstractUser's
 
@@ -50,6 +57,8 @@ class User(AbstractUser):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.strip().lower()
+        if self.time_zone:
+            validate_zone(self.time_zone)
 
     @property
     def initials(self) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models.people import User
 from tenants.words import beginning, words
+from tenants.zones import UTC_NAME, validate_zone
 
 ID = re.compile(r"[0-9]{1,18}")
 
@@ -45,6 +46,11 @@ class Tenant(models.Model):
     slug = models.SlugField(max_length=63, unique=True, help_text=_("Stands in addresses, e.g. northwind."))
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
+    time_zone = models.CharField(
+        max_length=64,
+        default=UTC_NAME,
+        help_text=_("In which times are shown to its people, e.g. Europe/Berlin. Periods are always UTC."),
+    )
     anchor_day = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(28)],
@@ -69,6 +75,10 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        super().clean()
+        validate_zone(self.time_zone)
 
     @property
     def is_active(self) -> bool:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
 from django.core.signing import Signer
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from billing.courses import course
+from tenants.invitation_links import token_of
 from tenants.models import Tenant, User
 from tests.isolation.actors import Body
 from tests.isolation.addresses import Address
@@ -37,9 +39,9 @@ def path_of(address: Address, side: Side) -> str:
         "number": side.statement,
         "name": side.file,
         "uidb64": urlsafe_base64_encode(force_bytes(owner.pk)),
-        "token": default_token_generator.make_token(owner),
+        "token": _token(address, side),
         "id": str(owner.pk),
-        "pk": str(side.tenant.endpoints.values_list("pk", flat=True).first()),
+        "pk": str(_pk(address, side)),
         "pending": str(side.pending),
         "app_label": "billing",
         "content_type_id": "1",
@@ -54,6 +56,26 @@ def path_of(address: Address, side: Side) -> str:
         raise MissingThing(
             f"{address.name} has the part {part}: give it a value in {__name__}.path_of()."
         ) from None
+
+
+def _token(address: Address, side: Side) -> str:
+    """What the link of a mail holds; an invitation's is withdrawn, for it would open to whoever holds it."""
+    if address.name == "tenants:join":
+        return token_of(side.tenant.invitations.exclude(withdrawn_at=None).get())
+    return default_token_generator.make_token(side.people["owner"])
+
+
+def _pk(address: Address, side: Side) -> int:
+    """Which of the tenant's things an address changes."""
+    things: dict[str, QuerySet[Any]] = {
+        "usage:rotate_key": side.tenant.api_keys.all(),
+        "usage:revoke_key": side.tenant.api_keys.all(),
+        "usage:change_invitation": side.tenant.invitations.filter(withdrawn_at=None),
+        "usage:set_role": side.tenant.memberships.filter(role="viewer"),
+        "usage:remove_member": side.tenant.memberships.filter(role="viewer"),
+    }
+    rows = things.get(address.name, side.tenant.endpoints.all())
+    return int(rows.values_list("pk", flat=True)[0])
 
 
 def body_of(address: Address, side: Side) -> Body:
@@ -81,6 +103,13 @@ def body_of(address: Address, side: Side) -> Body:
         "usage:resend_deliveries": {"delivery": delivery.pk},
         "usage:allocate_anew": {"month": "2026-09", "reason": "rules changed"},
         "usage:seen": {"notice": str(notice.pk)},
+        "usage:add_key": {"name": "new job"},
+        "usage:rotate_key": {"overlap": "86400"},
+        "usage:invite": {"email": "new@guest.example", "role": "viewer"},
+        "usage:change_invitation": {"do": "withdraw"},
+        "usage:set_role": {"role": "admin"},
+        "usage:set_organisation": {"name": "Renamed", "default_zone": "Europe/Berlin"},
+        "usage:set_zone": {"time_zone": "Asia/Tokyo"},
         "usage:live": {"live": "off", "next": f"/t/{side.tenant.slug}/"},
         "usage:theme": {"theme": "dark", "next": f"/t/{side.tenant.slug}/"},
     }

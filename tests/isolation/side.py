@@ -17,6 +17,7 @@ from billing.models import CostAlias, CostRule, Metric, Override, Plan, Statemen
 from billing.periods import period_at, period_before
 from billing.subscriptions import subscribe
 from demo.models import DemoFile
+from tenants.invitations import invite, withdraw
 from tenants.keys import create_key
 from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO
@@ -65,7 +66,7 @@ def _person(tenant: Tenant, role: str, word: str) -> User:
 
 
 def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
-    """A plan, a little more than it, and thresholds of its own."""
+    """A plan, a little more than it, thresholds of its own, who is invited, and who is no longer."""
     subscribe(tenant, Plan.objects.get(slug="pro"), at=LONG_AGO, actor=author, reason=f"{word} signed up")
     metric = Metric.objects.get(code="storage")
     Override.objects.create(
@@ -75,6 +76,9 @@ def _rights(tenant: Tenant, word: str, author: User, at: datetime) -> None:
     set_cap(tenant, side="owner", mode="stop", amount=Decimal(390), at=at, actor=author)
     url = f"https://{word}.example/{word}"
     add_endpoint(tenant, kind="webhook", url=url, name="", person=author, at=at)
+    for name in ("friend", "gone"):
+        asked = invite(tenant, email=f"{name}@{word}.example", role=Membership.Role.VIEWER, by=author, at=at)
+    withdraw(asked, by=author, at=at)
 
 
 def _bill(tenant: Tenant, at: datetime) -> str:

@@ -17,7 +17,6 @@ from usage.alerts.thresholds import DEFAULT_PERCENTS
 from usage.alerts.vault import Shut
 from usage.models import AlertChoice, Delivery, Endpoint, Threshold
 from usage.reports import dates
-from usage.reports.deliveries import clock
 from usage.reports.meters import Look, Meter
 from usage.reports.readings import reading
 
@@ -113,7 +112,7 @@ def alert_page(tenant: Tenant, at: datetime) -> AlertPage:
         troubles=tuple(_trouble(one, at) for one in endpoints if one.state != Endpoint.State.WORKING),
         tells_refusals=choice.tells_refusals,
         tells_billing=choice.tells_billing,
-        pause=dates.when(is_paused, at) if is_paused else "",
+        pause=f"{dates.when(is_paused, at)} {dates.zone_at(is_paused)}" if is_paused else "",
     )
 
 
@@ -171,7 +170,7 @@ def _channel(endpoint: Endpoint, at: datetime) -> Channel:
 def _trouble(endpoint: Endpoint, at: datetime) -> Trouble:
     names = {
         "what": str(endpoint),
-        "since": f"{dates.when(endpoint.since, at)} UTC",
+        "since": f"{dates.when(endpoint.since, at)} {dates.zone_at(endpoint.since)}",
         "reason": endpoint.reason.rstrip("."),
     }
     if endpoint.is_disabled:
@@ -185,7 +184,7 @@ def _trouble(endpoint: Endpoint, at: datetime) -> Trouble:
     if due:
         count = waiting.count()
         parts.append(ngettext("%d message waits", "%d messages wait", count) % count)
-        parts[-1] += "; " + _("the next attempt is at %s.") % clock(due)
+        parts[-1] += "; " + _("the next attempt is at %s.") % dates.minute(due)
     parts.append(_("What fails ten times stays in the log, to be sent again."))
     return Trouble(
         endpoint.pk, _("%(what)s has not accepted an alert since %(since)s.") % names, " ".join(parts)

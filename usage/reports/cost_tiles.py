@@ -34,7 +34,8 @@ def open_tiles(
     now: Reading, bill: Bill, outlook: Outlook | None, last: Statement | None
 ) -> Iterator[CostTile]:
     """Of a period that lasts; `last` is the statement of the one before."""
-    moment = _("to %(moment)s UTC") % {"moment": dates.moment(now.counted_to)}
+    counted = f"{dates.moment(now.counted_to)} {dates.zone_at(now.counted_to)}"
+    moment = _("to %(moment)s") % {"moment": counted}
     yield CostTile(_("Bill so far"), money(bill.total), moment)
     if outlook:
         yield CostTile(*forecast_tile(outlook, now.period))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils.dateformat import format as written
+from django.utils.timezone import get_current_timezone_name, localtime
 from django.utils.translation import gettext as _
 
 
@@ -14,8 +15,8 @@ def short(on: date) -> str:
 
 
 def moment(at: datetime) -> str:
-    """“23 Nov 14:02”, UTC."""
-    at = at.astimezone(UTC)
+    """“23 Nov 14:02”, in the reader's time zone."""
+    at = localtime(at)
     return f"{short(at.date())} {at:%H:%M}"
 
 
@@ -46,7 +47,33 @@ def countdown(length: timedelta) -> str:
 
 
 def when(then: datetime, now: datetime) -> str:
-    """“Today 06:02”, else “22 Nov 21:48”; UTC."""
-    then, now = then.astimezone(UTC), now.astimezone(UTC)
+    """“Today 06:02”, else “22 Nov 21:48”; in the reader's time zone."""
+    then, now = localtime(then), localtime(now)
     clock = f"{then:%H:%M}"
     return _("Today %(time)s") % {"time": clock} if then.date() == now.date() else moment(then)
+
+
+def day(then: datetime) -> str:
+    """“22 Nov 2026”; in the reader's time zone."""
+    return written(localtime(then).date(), "j M Y")
+
+
+def clock(then: datetime) -> str:
+    """“14:02:10 UTC”; in the reader's time zone, and its name then."""
+    return f"{localtime(then):%H:%M:%S} {zone_at(then)}"
+
+
+def minute(then: datetime) -> str:
+    """“14:02 UTC”; in the reader's time zone, and its name then."""
+    return f"{localtime(then):%H:%M} {zone_at(then)}"
+
+
+def zone_at(then: datetime) -> str:
+    """“UTC”, “CEST”; zones that have no short name are known by their distance: “UTC+03”."""
+    name = localtime(then).tzname() or ""
+    return f"UTC{name}" if name[:1] in ("+", "-") else name
+
+
+def zone() -> str:
+    """The name of the reader's time zone: “UTC”, “Europe/Berlin”."""
+    return get_current_timezone_name()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -213,8 +213,3 @@ def _masked(target: str) -> str:
     """“m…@northwind.example”; what is no mailbox as it is."""
     name, at, domain = target.partition("@")
     return f"{name[:1]}…@{domain}" if at else target
-
-
-def clock(at: datetime) -> str:
-    """“15:23 UTC”."""
-    return f"{at.astimezone(UTC):%H:%M} UTC"

@@ -13,13 +13,16 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.models import EntitlementChange, Metric, Override, Subscription
 from billing.periods import Period, period_at, period_before
-from tenants.models import Tenant, User
+from tenants.audit import sentence
+from tenants.models import AuditEntry, Tenant, User
 from usage.models import Alert, Delivery
+from usage.reports import dates
 from usage.reports.alerts import CHANNELS, STAFF_INBOX, code_of, text_of
 
 # One line for each metric and day: the last hour stands for it, the first is in its text.
@@ -149,6 +152,14 @@ def _failed_deliveries(tenant: Tenant, before: Before, size: int) -> Iterator[Ha
         yield Happening(Mark(row.ended_at, before.source, str(row.pk)), text, icon="send", reason=row.error)
 
 
+def _audited(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
+    """What people did to the tenant's members, keys and name."""
+    rows = AuditEntry.objects.filter(tenant=tenant).select_related("actor")
+    for row in before.newest(rows, "at", size):
+        icon = "key" if row.is_of_key else "m-users"
+        yield Happening(before.mark(row.at, row.pk), sentence(row), icon=icon, actor=row.actor)
+
+
 def _refusals(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
     names = dict(Metric.objects.values_list("pk", "name"))
     with connection.cursor() as cursor:
@@ -164,7 +175,7 @@ def _refusals(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
                 "%(metric)s: %(n)s request refused", "%(metric)s: %(n)s requests refused", refused
             )
             hours = (
-                _("In the hour from %(first)s")
+                _("In the hour from %(last)s")
                 if first == last
                 else _("From %(first)s to the hour from %(last)s")
             )
@@ -172,8 +183,12 @@ def _refusals(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
                 before.mark(last, metric),
                 text % {"metric": names[metric], "n": f"{refused:,}"},
                 code="full",
-                reason=hours % {"first": f"{first:%H:%M}", "last": f"{last:%H:%M}"} + " UTC",
+                reason=hours % {"first": _hour(first), "last": dates.minute(last)},
             )
+
+
+def _hour(at: datetime) -> str:
+    return f"{localtime(at):%H:%M}"
 
 
 def _resets(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
@@ -199,6 +214,7 @@ SOURCES: tuple[Source, ...] = (
     _failed_deliveries,
     _overrides_ended,
     _status,
+    _audited,
     _changes,
     _plans_begun,
     _plans_ended,

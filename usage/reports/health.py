@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 
 from django.utils.dateformat import format as written
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -84,7 +85,7 @@ def health(at: datetime) -> Health:
 def _runs(read: Vitals) -> Iterator[Run]:
     beat = read.beats.get(heartbeats.RECONCILE)
     for run in beat.detail["runs"] if beat else []:
-        at = datetime.fromisoformat(run["at"]).astimezone(UTC)
+        at = localtime(datetime.fromisoformat(run["at"]))
         text = ngettext("%d count was behind", "%d counts were behind", run["found"]) % run["found"]
         yield Run(
             at,

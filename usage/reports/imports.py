@@ -114,7 +114,7 @@ def preview(pending: PendingImport, at: datetime) -> Preview:
         total=money(sum((bill.total for bill in summary.bills), Decimal(0))),
         bills=tuple(_bill(bill) for bill in summary.bills),
         unknown=summary.unknown,
-        same=dates.when(same.imported_at, at) if same else "",
+        same=f"{dates.when(same.imported_at, at)} {dates.zone_at(same.imported_at)}" if same else "",
         by=str(same.author or "") if same else "",
         currency=settings.HEADROOM_CURRENCY,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from usage.metering import Signs, is_delayed, ledger
+from usage.reports import dates
 from usage.reports.gauges import ok
 from usage.reports.meters import Look
 from usage.reports.vitals import Vitals
@@ -99,5 +100,4 @@ def _pending_migrations() -> int:
 
 
 def _moment(at: datetime) -> str:
-    at = at.astimezone(UTC)
-    return f"{written(at, 'j M Y')}, {at:%H:%M} UTC"
+    return f"{dates.day(at)}, {dates.minute(at)}"

@@ -63,14 +63,20 @@ def iso(at: datetime) -> str:
 
 @register.filter
 def clock(at: datetime) -> str:
-    """“14:02:10 UTC”."""
-    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+    """“14:02:10 UTC”, in the reader's time zone."""
+    return dates.clock(at)
 
 
 @register.filter
 def minute(at: datetime) -> str:
-    """“14:02 UTC”."""
-    return f"{at.astimezone(UTC):%H:%M} UTC"
+    """“14:02 UTC”, in the reader's time zone."""
+    return dates.minute(at)
+
+
+@register.simple_tag
+def reader_zone() -> str:
+    """The name of the reader's time zone: “UTC”, “Europe/Berlin”."""
+    return dates.zone()
 
 
 @register.filter

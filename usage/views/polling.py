@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from usage.reports import dates
 from usage.reports.delays import delay
 from usage.reports.document import moment
 from usage.reports.versions import is_delay_news, marked
@@ -29,5 +30,6 @@ def answer_poll(
             note = render_to_string("partials/delayed.html", {"delay": late, "is_poll": True})
             response.write(note)
     response["X-Counted-To"] = moment(counted_to)
+    response["X-Counted-Text"] = dates.clock(counted_to)
     response["Cache-Control"] = "no-store"
     return response

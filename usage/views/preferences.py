@@ -1,4 +1,4 @@
-"""What a person chose for this browser: whether pages follow the counts, and the theme. Kept in cookies."""
+"""What a person chose for this browser, kept in cookies: live or not, and the theme; and what there is to choose."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from tenants.requests import as_tenant_request
+from tenants.zones import zones_like
 
 YEAR = 365 * 24 * 3600
 LIVE = ("on", "off")
 THEMES = ("system", "light", "dark")
+MOST_ZONES = 20
 
 
 @require_POST
@@ -36,6 +38,13 @@ def theme(request: HttpRequest) -> HttpResponse:
     if value not in THEMES:
         return HttpResponseBadRequest("theme: system, light or dark")
     return _remember(redirect(_next(request)), "theme", value)
+
+
+@require_safe
+def zones(request: HttpRequest) -> HttpResponse:
+    """Names of time zones for what was typed so far into either field of the page of settings."""
+    typed = request.GET.get("time_zone", request.GET.get("default_zone", ""))
+    return render(request, "usage/partials/zones.html", {"zones": zones_like(typed)[:MOST_ZONES]})
 
 
 def _next(request: HttpRequest) -> str:
