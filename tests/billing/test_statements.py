@@ -138,7 +138,7 @@ class TestDocument:
         ),
     )
     @hypothesis_settings(
-        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     def test_and_its_adjustments_sum_to_what_is_right_at_last(
         self, pro: Tenant, price: Any, uses: list[tuple[int, int, bool]]

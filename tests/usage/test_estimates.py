@@ -89,7 +89,7 @@ def used(tenant: Tenant, calls: int, megabytes: int, people: int, moves: list[tu
     st.tuples(st.integers(0, 9_000_000), st.integers(0, 1_500_000), st.integers(0, 60), MOVES),
 )
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_of_the_last_second_are_the_statement(
     make_tenant: MakeTenant, changes: Any, plan: str, grants: Any, month: Any
