@@ -28,6 +28,7 @@ OPERATIONS = (
     "/staff/tenants/?state=over",
     "/staff/inbox/",
     "/staff/deliveries/",
+    "/staff/costs/",
     "/staff/imports/",
     "/staff/health/",
     "/t/quarry/",
@@ -37,6 +38,9 @@ ADMIN = (
     "/admin/",
     "/admin/billing/plan/",
     "/admin/billing/costbill/add/",
+    "/admin/billing/costrule/",
+    "/admin/billing/costrule/test/",
+    "/admin/billing/costrule/add/",
     "/admin/tenants/tenant/",
     "/admin/tenants/apikey/add/",
     "/admin/usage/delivery/",
@@ -160,4 +164,4 @@ class TestWithoutScript:
         expect(page.get_by_role("heading", level=1)).to_have_text("2 rows, $1,242.50: import them?")
         page.get_by_role("button", name="Yes, import").click()
         expect(page.locator("#banner")).to_contain_text("1 bill was imported: AWS, 2026-10.")
-        expect(page.locator("#rows tbody tr")).to_have_count(1)
+        expect(page.locator("#rows tbody tr")).to_have_count(2)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.contrib.auth.hashers import make_password
 
 from billing.closings import closing
-from billing.models import Plan
+from billing.costs.bills import TypedRow, type_bill
+from billing.models import CostRule, Metric, Plan
 from billing.periods import period_at, period_before
 from billing.subscriptions import subscribe
 from tenants.keys import create_key
 from tenants.models import Membership, Tenant, User
 from tests.conftest import LONG_AGO, PASSWORD
 from tests.usage.counted import move, refuse, see, use
+from usage.costs.allocate import allocate_month
+from usage.costs.months import month_at
 from usage.metering.standings import Touch, restand
 from usage.money.closing import issue_due
 
@@ -66,6 +70,7 @@ def make_world(at: datetime) -> World:
     _busy(world.meadow.tenant, at)
     restand({place.tenant.pk: Touch(at) for place in (world.quarry, world.meadow)}, at)
     _bill(world.meadow.tenant, at)
+    _costs(at)
     return world
 
 
@@ -84,6 +89,17 @@ def _bill(tenant: Tenant, at: datetime) -> None:
     """A statement for the period before."""
     closing(tenant, period_before(tenant, period_at(tenant, at))).save()
     issue_due(at, only=[tenant.pk])
+
+
+def _costs(at: datetime) -> None:
+    """A provider's bill of this month, divided by rules of which one matches nothing."""
+    month = month_at(at)
+    calls = Metric.objects.get(code="api_calls")
+    CostRule.objects.create(name="Calls", service="Compute*", driver=CostRule.Driver.METRIC, metric=calls)
+    CostRule.objects.create(name="Old", service="Nothing of ours", driver=CostRule.Driver.SHARED, position=2)
+    rows = [TypedRow("Compute Engine", Decimal("310.55")), TypedRow("Support", Decimal("40"))]
+    type_bill("Acme Cloud", month.first, rows, author=None, at=at)
+    allocate_month(month, at)
 
 
 def _busy(tenant: Tenant, at: datetime) -> None:

@@ -169,27 +169,14 @@ class TestRows:
         assert sum(dollars(row.revenue) for row in every) == dollars(rows.total.revenue)
         assert [head.name for head in rows.heads][2:-3] == ["API calls", "Sub-account", "Shared"]
 
-    @pytest.mark.parametrize(
-        ("sort", "first"),
-        [
-            ("name", "Acme"),
-            ("-name", "Dune"),
-            ("-revenue", "Dune"),
-            ("revenue", "Acme"),
-            ("-cost", "Acme"),
-            ("cost", "Dune"),
-            ("margin", "Acme"),
-            ("-margin", "Dune"),
-            ("-percent", "Dune"),
-            ("-by1", "Acme"),
-            ("by0", "Dune"),
-            ("-shared", "Acme"),
-            ("tenant__slug", "Acme"),
-            ("-by9", "Acme"),
-        ],
-    )
-    def test_are_sorted_by_any_column(self, world: FourTenants, sort: str, first: str) -> None:
-        assert names(sort=sort)[0] == first
+    def test_are_sorted_by_any_column(self, world: FourTenants) -> None:
+        firsts = {
+            "Acme": "name revenue -cost margin -by1 -shared tenant__slug -by9",
+            "Dune": "-name -revenue cost -margin -percent by0",
+        }
+        for first, sorts in firsts.items():
+            for sort in sorts.split():
+                assert names(sort=sort)[0] == first, sort
 
     def test_heads_lead_to_the_other_way_round(self, world: FourTenants) -> None:
         heads = {head.key: head for head in report(sort="-cost").rows.heads}
@@ -208,7 +195,7 @@ class TestRows:
     ) -> None:
         assert names(only="share") == ["Acme", "Birch", "Cedar"]
         flags = [row.flag.word for row in report(only="share").rows.tenants if row.flag]
-        assert flags == ["Below cost", "Below cost", "Cost share high"]
+        assert flags == ["Below cost", "Below cost", "High share"]
 
     def test_who_brings_in_nothing_and_costs_something_comes_first(
         self, world: FourTenants, make_tenant: MakeTenant
@@ -392,6 +379,7 @@ class TestFile:
             *("Acme", "acme", "29.00", "367.48", "120.01", "60.00", "547.49", "-518.49"),
             *("-17.8790", "0.0151", "0.6000", "below cost"),
         ]
+        assert rows[3][3:7] == ["0.00", "0.00", "0.00", "0.00"]
         assert [row[0] for row in rows[4:]] == ["Shared, not split", "Unallocated", "Total"]
         for column in range(2, 8):
             assert sum(Decimal(row[column]) for row in rows[:-1]) == Decimal(rows[-1][column])

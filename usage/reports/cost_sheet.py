@@ -34,7 +34,7 @@ def _head(lines: Sequence[CostLine]) -> list[str]:
 def _rows(shares: Shares, lines: Sequence[CostLine], sums: Sums) -> Iterator[list[Cell]]:
     for share in shares.tenants.order_by("tenant__slug").iterator(chunk_size=CHUNK):
         assert share.tenant is not None  # a tenant's share
-        amounts = [Decimal(share.lines.get(str(line.number), 0)) for line in lines]
+        amounts = [Decimal(share.lines.get(str(line.number), "0.00")) for line in lines]
         names: list[Cell] = [share.tenant.name, share.tenant.slug]
         yield [*names, *_amounts(share.revenue, amounts), *_shares(share, amounts, sums)]
     for kind, column in ((CostShare.Kind.SHARED, "shared"), (CostShare.Kind.UNALLOCATED, "unallocated")):

@@ -105,7 +105,7 @@ class Table:
         if found.left < 0:
             flag = Look("full", _("Below cost"))
         elif found.excess > 0:
-            flag = Look("near", _("Cost share high"))
+            flag = Look("near", _("High share"))
         return self._as_row(tenant.name, amounts, slug=tenant.slug, plan=found.plan, flag=flag)
 
     def _others(self, amounts: Sequence[Amounts]) -> Iterable[Row]:
