@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -74,6 +74,11 @@ class CostRuleAdmin(HistoryAdmin):
     @admin.display(description=gettext_lazy("split"))
     def split(self, rule: CostRule) -> str:
         return driver_words(rule)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
+        """A new rule comes last."""
+        last = CostRule.objects.aggregate(last=Max("position"))["last"] or 0
+        return {"position": str(last + 1), **super().get_changeform_initial_data(request)}
 
     def get_urls(self) -> list[URLPattern]:
         own = path("test/", self.admin_site.admin_view(self.test_view), name="billing_costrule_test")

@@ -121,6 +121,10 @@ class TestSaving:
         assert self.fill(browser, service="None of ours").status_code == 302
         assert CostRule.objects.count() == 1
 
+    def test_comes_last_unless_told_otherwise(self, browser: Client) -> None:
+        rule(7)
+        assert form_data(browser.get(ADD), "costrule_form")["position"] == ["8"]
+
     def test_says_which_field_lacks_what(self, browser: Client, bill: None) -> None:
         assert "By use of which metric?" in text(self.fill(browser, metric=""))
         assert "Which tag names the tenant?" in text(self.fill(browser, driver="tag", metric=""))
