@@ -49,7 +49,9 @@ usage:cancel_plan        POST           in         403     403    302    404    
 usage:cancel_plan        htmx:POST      in         403     403    200    404    403    403    in   in         in
 usage:withdraw_plan      POST           in         403     403    302    404    403    403    in   in         in
 usage:withdraw_plan      htmx:POST      in         403     403    200    404    403    403    in   in         in
-usage:cap                GET,HEAD       in         403     200    200    404    200    200    in   in         in
+usage:cap                GET,HEAD       in         403     302    302    404    302    302    in   in         in
+usage:cap                htmx:GET       in         403     200    200    404    200    200    in   in         in
+usage:cap                htmx:HEAD      in         403     200    200    404    200    200    in   in         in
 usage:cap                POST           in         403     403    302    404    403    403    in   in         in
 usage:cap                htmx:POST      in         403     403    200    404    403    403    in   in         in
 usage:alerts             GET,HEAD       in         200     200    200    404    200    200    in   in         in

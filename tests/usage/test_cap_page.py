@@ -218,7 +218,7 @@ class TestSaving:
 
 class TestReaders:
     def page(self, client_for: Callable[[User], Client], user: User, tenant: Tenant) -> Any:
-        return client_for(user).get(address(tenant, "cap"))
+        return client_for(user).get(address(tenant, "cap"), follow=True)
 
     def test_admins_read_and_owners_change(
         self, client_for: Callable[[User], Client], make_user: MakeUser, pro: Tenant, olive: User

@@ -199,7 +199,7 @@ class TestProblem:
         settings.BASE_URL = "https://headroom.example"
         response = ask(refusal(Gauge(CALLS, 700, 500, None, cap_stop=700), cause=Cause.CAP))
         body = json.loads(response.content)
-        assert body["upgrade_url"] == "https://headroom.example/t/acme/cost/cap/"
+        assert body["upgrade_url"] == "https://headroom.example/t/acme/cost/#cap"
         assert (body["limit"], body["used"], body["resets_at"]) == (700, 700, "2026-12-01T00:00:00Z")
         assert response["Retry-After"] == str(RESET)
 
@@ -433,7 +433,7 @@ class TestCapPage:
             "Your spend cap of $390.00 is reached. Included amounts keep working. Billable calls work" in page
         )
         assert "Raise the cap to go on." in page
-        assert 'href="http://localhost:8000/t/acme-three/cost/cap/">See the spend cap</a>' in page
+        assert 'href="http://localhost:8000/t/acme-three/cost/#cap">See the spend cap</a>' in page
 
     def test_names_no_amount_to_who_sees_no_money(self, capped: Decision) -> None:
         page = self.page(capped, "vic@acme.example")

@@ -300,7 +300,7 @@ class TestWords:
             following,
             state,
         )
-        assert message.url == "http://localhost:8000/t/northwind/cost/cap/"
+        assert message.url == "http://localhost:8000/t/northwind/cost/#cap"
         assert message.metric is None
 
     def test_stand_in_every_channel(self, alert: Tell, tenant: Tenant) -> None:
@@ -334,7 +334,7 @@ class TestWords:
             "currency": "USD",
             "mode": "stop",
             "message": body["data"]["message"],
-            "url": "http://localhost:8000/t/northwind/cost/cap/",
+            "url": "http://localhost:8000/t/northwind/cost/#cap",
         }
         delivery = Delivery(alert=alert("312.00"), tenant=tenant, due_at=AT, created_at=AT)
         assert webhook.content(delivery, words_of(delivery))["type"] == "spend_cap.approached"

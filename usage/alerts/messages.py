@@ -157,7 +157,7 @@ def _of_cap(words: CapFacts) -> Message:
         percent=words.percent,
         reset=words.until,
         rule=cap_wording.rule(words),
-        url=settings.BASE_URL + reverse("usage:cap", args=[tenant.slug]),
+        url=f"{settings.BASE_URL}{reverse('usage:cost', args=[tenant.slug])}#cap",
         link="See the spend cap",
         plan_url=_plans(tenant),
         thread=f"{tenant.pk}.cap.{alert.period}",

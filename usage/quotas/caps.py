@@ -30,7 +30,7 @@ def cap_amount(request: TenantRequest, tenant: Tenant, at: datetime) -> Decimal 
 
 def cap_url(tenant: Tenant) -> str:
     """The whole address of the tenant's spend cap."""
-    return f"{settings.BASE_URL}{reverse('usage:cap', kwargs={'slug': tenant.slug})}"
+    return f"{settings.BASE_URL}{reverse('usage:cost', kwargs={'slug': tenant.slug})}#cap"
 
 
 def _read(tenant_id: int) -> Caps | None:

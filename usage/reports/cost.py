@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from usage.reports import dates
 from usage.reports.bill_lines import Line, fee_line, usage_line
 from usage.reports.cost_tiles import CostTile, closed_tiles, closing_tile, open_tiles
 from usage.reports.offers import Offers, offers
-from usage.reports.readings import reading
+from usage.reports.readings import Reading, reading
 
 PERIODS = 24  # to choose from
 
@@ -50,6 +50,7 @@ class CostReport:
     offers: Offers | None
     statement: Statement | None
     counted_to: datetime
+    now: Reading | None = None  # how the tenant stands, where that was read
 
     @property
     def code(self) -> str:
@@ -127,6 +128,7 @@ def _open(tenant: Tenant, choices: tuple[Choice, ...], last: Statement | None, a
         offers=found,
         statement=None,
         counted_to=now.counted_to,
+        now=replace(now, bill=own.bill, outlook=own.outlook),
     )
 
 

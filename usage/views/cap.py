@@ -1,4 +1,4 @@
-"""The spend cap of the tenant's owner: its card alone, and what is saved there."""
+"""What is saved on the card of the spend cap, after a question where it would refuse something at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -20,21 +21,22 @@ from tenants.access import tenant_page
 from tenants.models import Membership
 from tenants.requests import TenantRequest
 from usage.cap_forms import CapForm
-from usage.reports.cap import CapCard, Entry, cap_report, question
+from usage.reports.cap import Entry, question
 from usage.reports.readings import reading
+from usage.views.cost import cap_card, cost_page, may_cap
 from usage.views.tenant import here
 
-OWNER, ADMIN = Membership.Role.OWNER, Membership.Role.ADMIN
+CARD = "usage/partials/cap.html"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @vary_on_headers("HX-Request")
-@tenant_page(ADMIN)
+@tenant_page(Membership.Role.ADMIN)
 def cap(request: TenantRequest, slug: str) -> HttpResponse:
-    """The card; an owner saves a cap, after a question where it would refuse something at once."""
+    """The card alone for HTMX, else the page it stands on; an owner saves a cap."""
     at = timezone.now()
     if request.method != "POST":
-        return _show(request, at)
+        return _show(request, at) if request.htmx else redirect(_page(slug))
     if not may_cap(request):
         raise PermissionDenied
     form = CapForm(request.POST)
@@ -47,18 +49,11 @@ def cap(request: TenantRequest, slug: str) -> HttpResponse:
     if request.htmx:
         return _show(request, at, is_saved=True)
     messages.success(request, _("Saved. It acts within two seconds."))
-    return redirect("usage:cap", slug=slug)
+    return redirect(_page(slug))
 
 
-def may_cap(request: TenantRequest) -> bool:
-    """Whether the reader sets the cap; who sees money but may not reads it."""
-    return request.membership is not None and request.membership.reaches(OWNER)
-
-
-def cap_card(request: TenantRequest, at: datetime, entry: Entry | None = None) -> CapCard:
-    """The card as the reader of this request sees it."""
-    read = reading(here(request), at)
-    return cap_report(read, may_edit=may_cap(request), for_staff=request.is_viewing_as, entry=entry)
+def _page(slug: str) -> str:
+    return f"{reverse('usage:cost', args=[slug])}#cap"
 
 
 def _show(
@@ -69,12 +64,14 @@ def _show(
     is_saved: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    card = cap_card(request, at, entry)
+    if not request.htmx:
+        return cost_page(request, at, entry, status=status)
+    card = cap_card(request, reading(here(request), at), entry)
     if is_saved:
         card = replace(card, entry=replace(card.entry, is_saved=True))
-    if request.htmx:  # which swaps in no answer that says it failed
-        return render(request, "usage/partials/cap.html", {"cap": card})
-    return render(request, "usage/cap.html", {"cap": card}, status=status)
+    return render(
+        request, CARD, {"cap": card}
+    )  # with no status that says it failed: HTMX swaps none of these in
 
 
 def _typed(form: CapForm) -> Entry:
