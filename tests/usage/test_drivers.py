@@ -17,7 +17,7 @@ from usage.metering.history import add_up, close_days
 from usage.metering.ledger import Counts
 from usage.models import UsageHour
 
-pytestmark = pytest.mark.usefixtures("lasting")
+pytestmark = pytest.mark.django_db
 
 MAY, JUNE = Month(date(2021, 5, 1)), Month(date(2021, 6, 1))
 AT = datetime(2021, 6, 5, 14, 2, tzinfo=UTC)
