@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db.models import Exists, QuerySet
 
-from billing.caps import NO_CAPS, Caps, caps_of
+from billing.caps import caps_in_force
 from billing.limits import Entitlements, Limit, limit_of
 from billing.models import Allowance, Entitlement, Override, Plan, SpendCap, Subscription
 from billing.models.subscriptions import SOON
@@ -25,10 +25,10 @@ class NoDefaultPlan(LookupError):
 
 
 class Contracts:
-    """Plans and overrides of some tenants that were in force at `since` or came later. Six queries.
+    """Plans and overrides of some tenants that were in force at `since` or came later. Five queries.
 
-    Who only reads (`is_read_only`) needs no versions of the limits, and saves one. Spend caps take one more where any
-    of the tenants has one.
+    Who only reads (`is_read_only`) needs no versions of the limits, and saves one. Overrides and spend caps take one
+    more each where any of the tenants has one.
     """
 
     def __init__(self, tenants: Sequence[Tenant], since: datetime, *, is_read_only: bool = False) -> None:
@@ -36,10 +36,13 @@ class Contracts:
         # The version is read first: limits that are newer than their version are only written once more, never lost.
         versions = Entitlement.objects.filter(tenant__in=() if is_read_only else ids)
         self._versions = dict(versions.values_list("tenant_id", "version"))
+        # Before the plans, so that none of them is too new to be known.
         self._subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=since))
-        self._overrides = _by_tenant(Override.objects.filter(tenant__in=ids).exclude(ends__lte=since))
         self._book = _Book(ids)
-        self._caps: Mapping[int, Caps] = caps_of(ids) if self._book.has_caps else {}
+        overrides = Override.objects.filter(tenant__in=ids).exclude(ends__lte=since)
+        self._overrides = _by_tenant(overrides if self._book.has_overrides else overrides.none())
+        caps = SpendCap.objects.filter(tenant__in=ids).select_related("author")
+        self._caps = _by_tenant(caps if self._book.has_caps else caps.none())
 
     def plan(self, tenant: Tenant, at: datetime) -> Plan:
         """The plan the tenant is on at `at`. Raises NoDefaultPlan."""
@@ -49,6 +52,10 @@ class Contracts:
     def default(self) -> Plan:
         """The plan of who has none. Raises NoDefaultPlan."""
         return self._book.default
+
+    def spend_caps(self, tenant: Tenant) -> list[SpendCap]:
+        """What caps the tenant's overage, one a side; their authors are at hand."""
+        return self._caps.get(tenant.pk, [])
 
     def subscriptions(self, tenant: Tenant, at: datetime) -> list[Subscription]:
         """Those that are not over at `at`, the first to begin first; their plans are at hand."""
@@ -79,7 +86,7 @@ class Contracts:
             period,
             min([period.ends, *changes]),
             self._book.limits(plan, [one for one in given if one.starts <= at]),
-            self._caps.get(tenant.pk, NO_CAPS),
+            caps_in_force(self.spend_caps(tenant)),
         )
 
     def rates(self, tenant: Tenant, period: Period, at: datetime, *, plan: Plan | None = None) -> Rates:
@@ -123,9 +130,13 @@ class _Book:
 
     def __init__(self, tenant_ids: Sequence[int]) -> None:
         # Asked in passing, so that nobody pays a query for what few have.
-        plans = Plan.objects.annotate(has_caps=Exists(SpendCap.objects.filter(tenant__in=tenant_ids)))
+        plans = Plan.objects.annotate(
+            has_caps=Exists(SpendCap.objects.filter(tenant__in=tenant_ids)),
+            has_overrides=Exists(Override.objects.filter(tenant__in=tenant_ids)),
+        )
         self.plans: dict[int, Plan] = {plan.pk: plan for plan in plans}
         self.has_caps = any(map(attrgetter("has_caps"), plans))
+        self.has_overrides = any(map(attrgetter("has_overrides"), plans))
         self._allowances: dict[int, list[Allowance]] = {}
         for allowance in Allowance.objects.select_related("metric").prefetch_related("tiers"):
             self._allowances.setdefault(allowance.plan_id, []).append(allowance)
@@ -161,7 +172,7 @@ class _Book:
         return {one.metric.code: limit_of(one, overrides) for one in self._allowances.get(plan_id, [])}
 
 
-Row = TypeVar("Row", Subscription, Override)
+Row = TypeVar("Row", Subscription, Override, SpendCap)
 
 
 def _by_tenant(rows: QuerySet[Row]) -> dict[int, list[Row]]:

@@ -18,7 +18,7 @@ def entitlements(tenant: Tenant, at: datetime) -> Entitlements:
 
 
 def entitlements_of(tenants: Iterable[Tenant], at: datetime) -> dict[int, Entitlements]:
-    """The same for many tenants, by tenant id, in six queries."""
+    """The same for many tenants, by tenant id, in five to seven queries."""
     tenants = list(tenants)
     contracts = Contracts(tenants, at)
     return {tenant.pk: contracts.entitlements(tenant, at) for tenant in tenants}

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from billing.caps import set_cap
 from billing.models import Allowance, Plan
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 from tests.conftest import MakeTenant
 from tests.usage.counted import NOW, ago, move, use, use_daily
 from usage.reports import Dashboard, dashboard
@@ -156,6 +157,41 @@ class TestCost:
         assert board.outlook is not None
         assert board.outlook.bill.overage == Decimal("50.00")
         assert board.outlook.high == Decimal("249.00")
+
+    @pytest.mark.parametrize(
+        ("mode", "cap", "overage"),
+        [("stop", "60", "60.00"), ("stop", "200", "96.33"), ("notify", "60", "96.33")],
+    )
+    def test_ends_at_a_spend_cap_that_stops(
+        self, make_tenant: MakeTenant, staff: User, mode: str, cap: str, overage: str
+    ) -> None:
+        tenant = make_tenant(plan="pro")
+        steadily(tenant, 20_000, today=8_000)
+        set_cap(tenant, side="owner", mode=mode, amount=Decimal(cap), at=NOW, actor=staff)
+        found = dashboard(tenant, NOW).outlook
+        assert found is not None
+        assert found.bill.overage == Decimal(overage)
+        assert found.low <= found.total <= found.high
+
+    def test_of_what_stands_goes_on_past_a_spend_cap(self, make_tenant: MakeTenant, staff: User) -> None:
+        tenant = make_tenant(plan="pro")
+        steadily(tenant, 20_000, today=8_000)
+        move(tenant, added=60_000 * MB, closing=60_000 * MB, at=ago(days=40))
+        set_cap(tenant, side="owner", mode="stop", amount=Decimal(400), at=NOW, actor=staff)
+        found = dashboard(tenant, NOW).outlook
+        assert found is not None
+        assert found.bill.overage == Decimal("500.00")
+
+    def test_is_never_less_than_what_was_spent_before_the_cap(
+        self, make_tenant: MakeTenant, staff: User
+    ) -> None:
+        tenant = make_tenant(plan="pro")
+        steadily(tenant, 30_000, today=8_000)
+        set_cap(tenant, side="owner", mode="stop", amount=Decimal(1), at=NOW, actor=staff)
+        board = dashboard(tenant, NOW)
+        assert board.bill is not None
+        assert board.outlook is not None
+        assert board.outlook.bill.overage == board.bill.overage == Decimal("168.00")
 
     def test_is_not_told_early_in_a_period(self, make_tenant: MakeTenant) -> None:
         tenant = make_tenant(plan="pro")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from billing.caps import set_cap
 from billing.periods import period_at, period_before
 from tenants.models import Tenant, User
 from tests.conftest import MakeTenant, MakeUser
 from tests.usage.counted import use
 from tests.usage.pages import HTMX, address, text
+from usage.metering import Charge, consume
 from usage.money.closing import close_periods
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
@@ -56,6 +59,16 @@ class TestPage:
         page = text(in_role("owner").get(address(pro, "cost")))
         assert re.search(rf'href="{address(pro, "cost")}" aria-current="page"', page)
 
+    def test_has_the_spend_cap_beside_the_bill(self, in_role: Callable[[str], Client], pro: Tenant) -> None:
+        page = text(in_role("owner").get(address(pro, "cost")))
+        assert "Spend beyond the plan is $1.50 so far." in page
+        assert 'id="go-cap"' in page
+
+    def test_lets_only_owners_set_the_cap(self, in_role: Callable[[str], Client], pro: Tenant) -> None:
+        page = text(in_role("admin").get(address(pro, "cost")))
+        assert "Owners can change it." in page
+        assert 'id="go-cap"' not in page
+
     def test_is_shown_to_operations(self, client_for: Browser, staff: User, pro: Tenant) -> None:
         assert "$200.50" in text(client_for(staff).get(address(pro, "cost")))
 
@@ -78,10 +91,22 @@ class TestPage:
         django_assert_max_num_queries: Any,
     ) -> None:
         close_periods(timezone.now())
+        set_cap(pro, side="owner", mode="stop", amount=Decimal(99), at=timezone.now(), actor=staff)
+        consume(pro, Charge("api_calls"), at=timezone.now())
         browser = client_for(staff) if role == "staff" else in_role(role)
         browser.get(address(pro, "cost"))
         with django_assert_max_num_queries(most):
             browser.get(address(pro, "cost"))
+
+    def test_costs_few_queries_when_a_period_is_closed(
+        self, in_role: Callable[[str], Client], pro: Tenant, django_assert_max_num_queries: Any
+    ) -> None:
+        close_periods(timezone.now())
+        past = period_before(pro, period_at(pro, timezone.now()))
+        browser = in_role("owner")
+        browser.get(address(pro, "cost"), {"period": str(past)})
+        with django_assert_max_num_queries(12):
+            browser.get(address(pro, "cost"), {"period": str(past)})
 
     def test_has_no_inline_style_or_script(self, in_role: Callable[[str], Client], pro: Tenant) -> None:
         page = text(in_role("owner").get(address(pro, "cost")))

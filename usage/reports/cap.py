@@ -71,7 +71,7 @@ def cap_report(
     read: Reading, *, may_edit: bool, for_staff: bool = False, entry: Entry | None = None
 ) -> CapCard:
     """The card to what `read` says, which was read with money; `entry` is what somebody typed."""
-    rows = _caps(read)
+    rows = {cap.side: cap for cap in read.contracts.spend_caps(read.tenant)}
     own, theirs = rows.get(SpendCap.Side.OWNER), rows.get(SpendCap.Side.OPERATIONS)
     return CapCard(
         tenant=read.tenant,
@@ -84,13 +84,6 @@ def cap_report(
         notes=tuple(note for note in (_of_operations(theirs), *_cautions(read)) if note),
         author=_author(own, for_staff=for_staff) if own else "",
     )
-
-
-def _caps(read: Reading) -> dict[str, SpendCap]:
-    """The caps by side; one query where there are any."""
-    if not read.contracts.entitlements(read.tenant, read.at).caps.amounts:
-        return {}
-    return {cap.side: cap for cap in SpendCap.objects.filter(tenant=read.tenant).select_related("author")}
 
 
 def spent_of(read: Reading) -> Decimal:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.conf import settings
@@ -75,7 +76,8 @@ class CostReport:
 def cost_report(tenant: Tenant, wanted: str, at: datetime) -> CostReport:
     """The period that begins on the day `wanted`; the present one for what names none."""
     now = period_at(tenant, at)
-    issued = _issued(tenant)
+    papers = _papers(tenant)
+    issued = [one for one in papers if one.kind == Statement.Kind.STATEMENT][:PERIODS]
     last = period_before(tenant, now)
     periods = [now, *(Period(one.period, one.until) for one in issued)]
     if last not in periods and tenant.created_at < last.ends:
@@ -84,15 +86,15 @@ def cost_report(tenant: Tenant, wanted: str, at: datetime) -> CostReport:
     choices = tuple(_choice(one, now, period, issued) for one in periods)
     statement = next((one for one in issued if one.period == period.first), None)
     if statement:
-        return _closed(tenant, choices, statement, issued)
+        return _closed(tenant, choices, statement, papers)
     if period == now:
         return _open(tenant, choices, _before(now, issued), at)
     return _closing(tenant, choices, period, at)
 
 
-def _issued(tenant: Tenant) -> list[Statement]:
-    """The newest statements, without their documents; one query."""
-    return list(Statement.objects.of(tenant).originals().defer("document")[:PERIODS])
+def _papers(tenant: Tenant) -> list[Statement]:
+    """The newest statements and adjustments, without their documents; one query."""
+    return list(Statement.objects.of(tenant).defer("document")[: 2 * PERIODS])
 
 
 def _choice(one: Period, now: Period, shown: Period, issued: Sequence[Statement]) -> Choice:
@@ -108,7 +110,8 @@ def _choice(one: Period, now: Period, shown: Period, issued: Sequence[Statement]
 
 def _before(period: Period, issued: Sequence[Statement]) -> Statement | None:
     """The statement of the period before."""
-    return next((one for one in issued if one.until == period.first), None)
+    originals = (one for one in issued if one.kind == Statement.Kind.STATEMENT)
+    return next((one for one in originals if one.until == period.first), None)
 
 
 def _open(tenant: Tenant, choices: tuple[Choice, ...], last: Statement | None, at: datetime) -> CostReport:
@@ -139,11 +142,12 @@ def _closing(tenant: Tenant, choices: tuple[Choice, ...], period: Period, at: da
 
 
 def _closed(
-    tenant: Tenant, choices: tuple[Choice, ...], listed: Statement, issued: Sequence[Statement]
+    tenant: Tenant, choices: tuple[Choice, ...], listed: Statement, papers: Sequence[Statement]
 ) -> CostReport:
     statement = Statement.objects.get(pk=listed.pk)
-    last = _before(Period(statement.period, statement.until), issued)
-    return _over(tenant, choices, statement, list(closed_tiles(statement, last)))
+    adjusting = sorted((one for one in papers if one.of_id == statement.pk), key=attrgetter("pk"))
+    last = _before(Period(statement.period, statement.until), papers)
+    return _over(tenant, choices, statement, list(closed_tiles(statement, adjusting, last)))
 
 
 def _over(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -52,10 +52,12 @@ def closing_tile(draft: Statement) -> CostTile:
     return CostTile(_("Bill"), money(draft.total), _("being closed; its statement comes soon"))
 
 
-def closed_tiles(statement: Statement, last: Statement | None) -> Iterator[CostTile]:
-    """Of what was issued, with what adjusts it; one query."""
+def closed_tiles(
+    statement: Statement, adjusting: Iterable[Statement], last: Statement | None
+) -> Iterator[CostTile]:
+    """Of what was issued, with what adjusts it."""
     yield _issued(_("Total before tax"), statement)
-    for one in statement.adjustments.defer("document").order_by("pk"):
+    for one in adjusting:
         yield _issued(_("Adjustment"), one)
     if last:
         against = _("Against %(before)s") % {"before": _before(last)}

@@ -71,14 +71,14 @@ class Forecast:
         weeks = self.known // 7
         return {
             Method.WEEKDAYS: ngettext(
-                "Forecast: each weekday as in the last full week.",
-                "Forecast: each weekday as in the last %(weeks)d full weeks, the newest counting most.",
+                "Forecast: weekdays as in the last week.",
+                "Forecast: weekdays as in the last %(weeks)d weeks.",
                 max(1, weeks),
             )
             % {"weeks": weeks},
-            Method.FIRST_DAYS: _("Forecast: at the pace of the first days."),
-            Method.LAST_PERIOD: _("Forecast: as many new ones as in the rest of the last period."),
-            Method.FADING: _("Forecast: new ones at the pace of the last days, half as many each week."),
+            Method.FIRST_DAYS: _("Forecast: the pace of the first days."),
+            Method.LAST_PERIOD: _("Forecast: new ones as in the last period."),
+            Method.FADING: _("Forecast: new ones, half as many each week."),
             Method.SLOPE: _("Forecast: on as in the last two weeks."),
         }[self.method]
 

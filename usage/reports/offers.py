@@ -115,7 +115,8 @@ def _offer(now: Reading, quote: Quote) -> Offer:
     meters = now.meters if is_current else tuple(sorted(meters_on(now, rights), key=lambda one: one.risk))
     known = now.counts.totals
     fit = fit_of(now.meters, meters, is_current=is_current)
-    return Offer(quote, quote.bill(known), outlook(quote, meters, known), meters, fit, is_current)
+    found = outlook(quote, meters, known, cap=rights.caps.stop)
+    return Offer(quote, quote.bill(known), found, meters, fit, is_current)
 
 
 def _hopeless(found: Sequence[Offer], own: Offer) -> Iterator[Offer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,8 @@ from billing.pricing import Bill
 from usage.money.bills import Quote
 from usage.reports.facts import Facts
 from usage.reports.forecast import hourly
+
+WHOLE = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,37 @@ class Outlook:
         return self.bill.total
 
 
-def outlook(quote: Quote, facts: Sequence[Facts], known: Mapping[int, int]) -> Outlook | None:
-    """What the plan of `quote` will cost; `facts` are the metrics on it, `known` what is used, by metric id.
+def outlook(
+    quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], *, cap: Decimal | None
+) -> Outlook | None:
+    """What the plan of `quote` will cost; `facts` are the metrics on it, `known` what is used, by metric id. What can
+    be refused stops at `cap`, an amount of overage.
 
     None where nothing can be forecast yet; a metric without a forecast stays as it is.
     """
     if not any(one.forecast for one in facts):
         return None
-    likely, low, high = (_bill(quote, facts, known, part) for part in ("used", "low", "high"))
+    most = None if cap is None else max(cap, quote.bill(known).overage)
+    likely, low, high = (_capped(quote, facts, known, part, most) for part in ("used", "low", "high"))
     return Outlook(likely, min(low.total, likely.total), max(high.total, likely.total))
 
 
-def _bill(quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], part: str) -> Bill:
-    """The bill with the part of each forecast: what is likely, its lower or its upper end."""
-    units = {one.metric.pk: _ends(one, part) for one in facts}
+def _capped(
+    quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], part: str, most: Decimal | None
+) -> Bill:
+    """The bill with the part of each forecast, up to the moment at which it costs `most` beyond the plan."""
+    whole = _bill(quote, facts, known, part, WHOLE)
+    if most is None or whole.overage <= most:
+        return whole
+    share = bisect_right(
+        range(WHOLE), most, key=lambda share: _bill(quote, facts, known, part, share).overage
+    )
+    return _bill(quote, facts, known, part, max(0, share - 1))
+
+
+def _bill(quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], part: str, share: int) -> Bill:
+    """The bill with a share of what comes of each forecast: what is likely, its lower or its upper end."""
+    units = {one.metric.pk: _ends(one, part, share) for one in facts}
     coming = {
         one.metric.pk: hourly(one.used, units[one.metric.pk], one.forecast.at)
         for one in facts
@@ -48,11 +68,16 @@ def _bill(quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], part: 
     return quote.bill({**known, **{pk: ends[-1] for pk, ends in units.items()}}, coming)
 
 
-def _ends(one: Facts, part: str) -> list[int]:
-    """What will be used by the end of each day that is to come; past a stop nothing more is."""
+def _ends(one: Facts, part: str, share: int) -> list[int]:
+    """What will be used by the end of each day that is to come; past a stop nothing more is.
+
+    What stands costs by the hour whatever is refused, so of a level all is counted.
+    """
     if one.forecast is None:
         return [one.used]
-    ends = [attrgetter(part)(point) for point in one.forecast.points]
-    for stop in (one.limit.stop, one.cap_stop):
-        ends = ends if stop is None else [min(end, max(stop, one.used)) for end in ends]
-    return ends if one.is_level else [max(one.used, end) for end in ends]
+    ends, stop = [attrgetter(part)(point) for point in one.forecast.points], one.limit.stop
+    if stop is not None:
+        ends = [min(end, stop) for end in ends]
+    if one.is_level:
+        return ends
+    return [one.used + max(0, end - one.used) * share // WHOLE for end in ends]

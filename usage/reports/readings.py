@@ -80,7 +80,7 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
         counts=found,
         meters=tuple(meters),
         bill=bill,
-        outlook=outlook(quote, meters, found.totals) if quote else None,
+        outlook=outlook(quote, meters, found.totals, cap=rights.caps.stop) if quote else None,
     )
 
 
