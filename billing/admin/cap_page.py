@@ -52,6 +52,10 @@ class OperationsCapForm(forms.Form):
     )
     confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["amount"].label = f"{_('Amount')}, {settings.HEADROOM_CURRENCY}"
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("mode") != NONE and data.get("amount") is None and "amount" not in self.errors:
@@ -87,7 +91,6 @@ def cap_page(page: ModelAdmin[Tenant], request: HttpRequest, object_id: str) -> 
         "original": tenant,
         "form": form,
         "words": caps_in_words(tenant),
-        "currency": settings.HEADROOM_CURRENCY,
         "consequences": consequences(tenant, form.cleaned_data, at)
         if form.is_bound and form.is_valid()
         else [],

@@ -26,6 +26,7 @@ from usage.metering import Charge, chores, consume
 from usage.money.capstops import cap_stops_now
 from usage.reports import dashboard
 from usage.reports.cap import CapCard, cap_report
+from usage.reports.fits import fit_of
 from usage.reports.readings import contracts_of, read, reading
 
 pytestmark = pytest.mark.django_db
@@ -280,6 +281,26 @@ class TestReached:
         assert board.verdict.reason.startswith(
             "Requests that would be billed get status 429 until 1 Dec, 00:00 UTC; included amounts keep working."
         )
+
+    def test_is_foreseen_while_money_is_left(self, pro: Tenant, clock: Clock) -> None:
+        for back in range(1, 23):
+            use(pro, "api_calls", (CALLS + 300_000) // 22, at=clock.now - timedelta(days=back), epoch=9)
+        set_(pro, "390.00", at=clock.now)
+        board = dashboard(pro, clock.now)
+        worst = board.meters[0]
+        assert worst.capped_on is not None
+        assert clock.now < worst.capped_on < worst.period.ends
+        assert (worst.is_over, worst.enforcement) == (True, "Billed over, up to the spend cap")
+        day = f"{worst.capped_on:%a} {worst.capped_on.day} {worst.capped_on:%b}"
+        assert (
+            f"At this pace the spend cap stops calls beyond what is included on {day}."
+            in board.verdict.reason
+        )
+        outlook = reading(pro, clock.now).outlook
+        assert outlook is not None
+        assert (outlook.bill.overage, outlook.is_capped) == (Decimal(390), True)
+        fit = fit_of(board.meters, board.meters, is_current=True)
+        assert fit.look == ("near", f"API calls stop on {worst.capped_on.day} {worst.capped_on:%b}")
 
     def test_is_said_of_the_tenant_by_the_flush(self, stopped: Tenant) -> None:
         worst = stopped.standing.worst

@@ -69,6 +69,14 @@ class Facts:
         return max(moment, self.at).astimezone(UTC) if moment else None
 
     @property
+    def capped_on(self) -> datetime | None:
+        """When the spend cap will stop it at this pace, UTC; of a level nobody can tell: its room grows each hour."""
+        if self.forecast is None or self.is_level or self.used >= (self.cap_stop or 0):
+            return None
+        moment = self.forecast.reached(self.cap_stop)
+        return max(moment, self.at).astimezone(UTC) if moment else None
+
+    @property
     def state(self) -> State:
         return state_of(self.used, self.limit, self.expected, cap_stop=self.cap_stop)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -38,6 +39,12 @@ def fit_of(now: Sequence[Meter], there: Sequence[Meter], *, is_current: bool) ->
         return Fit(
             State.FULL, Look(State.FULL.value, _stopped(worst, is_current)), _full_note(worst, is_current)
         )
+    if worst.is_over and worst.capped_on:
+        return Fit(
+            State.NEAR,
+            Look(State.NEAR.value, _stops_on(worst, worst.capped_on)),
+            _("where the spend cap is reached"),
+        )
     if worst.is_over:
         word = _("%(metric)s billed over") if worst.is_priced else _("%(metric)s over, not charged")
         return Fit(
@@ -50,10 +57,16 @@ def _near(meter: Meter) -> str:
     """“API calls stop on 27 Nov”, “Bandwidth billed from 27 Nov”, “Storage nearly used up”."""
     if meter.runs_out is None:
         return _("%(metric)s nearly used up") % {"metric": meter.metric.name}
-    facts = {"metric": meter.metric.name, "day": dates.short(meter.runs_out.date())}
     if meter.limit.stop is None:
+        facts = {"metric": meter.metric.name, "day": dates.short(meter.runs_out.date())}
         billed, free = _("%(metric)s billed from %(day)s"), _("%(metric)s over from %(day)s, not charged")
         return (billed if meter.is_priced else free) % facts
+    return _stops_on(meter, meter.runs_out)
+
+
+def _stops_on(meter: Meter, at: datetime) -> str:
+    """“API calls stop on 27 Nov”."""
+    facts = {"metric": meter.metric.name, "day": dates.short(at.date())}
     many, one = _("%(metric)s stop on %(day)s"), _("%(metric)s stops on %(day)s")
     return (many if units.is_plural(meter.metric) else one) % facts
 

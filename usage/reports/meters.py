@@ -46,6 +46,8 @@ class Meter(Facts):
         if self.is_capped:
             return _("Stopped by the spend cap")
         if self.limit.allowance.beyond == Allowance.Beyond.BILL:
+            if self.is_priced and self.cap_stop is not None:
+                return _("Billed over, up to the spend cap")
             over = _("Billed over") if self.is_priced else _("Not charged over")
             return _("%(over)s, then stops") % {"over": over} if self.limit.stop is not None else over
         return _("Stops at the limit") if self.limit.stop is not None else _("Notify only")
@@ -195,6 +197,8 @@ class Meter(Facts):
                 _("Stops at the limit: %(noun)s past %(size)s get status 429 until %(day)s, 00:00 UTC.")
                 % facts
             )
+        if self.is_priced and self.cap_stop is not None:
+            return _("Use past the included %(included)s is billed until the spend cap stops it.") % facts
         if self.is_priced:
             return _("Nothing is refused: use past the included %(included)s is billed.") % facts
         return _("Nothing is refused and nothing charged past the included %(included)s.") % facts

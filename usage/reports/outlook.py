@@ -23,6 +23,7 @@ class Outlook:
     bill: Bill
     low: Decimal
     high: Decimal
+    is_capped: bool = False  # whether it ends where a spend cap stops something
 
     @property
     def total(self) -> Decimal:
@@ -41,7 +42,8 @@ def outlook(
         return None
     most = None if cap is None else max(cap, quote.bill(known).overage)
     likely, low, high = (_capped(quote, facts, known, part, most) for part in ("used", "low", "high"))
-    return Outlook(likely, min(low.total, likely.total), max(high.total, likely.total))
+    is_capped = any(one.capped_on or one.is_capped for one in facts)
+    return Outlook(likely, min(low.total, likely.total), max(high.total, likely.total), is_capped)
 
 
 def _capped(

@@ -55,11 +55,10 @@ def tiles(
 def forecast_tile(outlook: Outlook, period: Period) -> Tile:
     """What the period will cost: “between $378.20 and $390.40”."""
     band = {"low": in_words(outlook.low), "high": in_words(outlook.high)}
-    note = (
-        _("between %(low)s and %(high)s") % band
-        if outlook.low < outlook.high
-        else _("nothing more is billed")
-    )
+    if outlook.low < outlook.high:
+        note = _("between %(low)s and %(high)s") % band
+    else:
+        note = _("where the spend cap stops it") if outlook.is_capped else _("nothing more is billed")
     return Tile(
         _("Forecast at %(day)s") % {"day": dates.short(period.last_day)}, in_words(outlook.total), note
     )

@@ -80,15 +80,24 @@ def reason(meters: Sequence[Meter], period: Period) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def _at_cap(meter: Meter) -> str:
+    """What a spend cap does, or will do."""
+    if meter.is_capped:
+        return _(
+            "Requests that would be billed get status 429 until %(reset)s; included amounts keep working."
+        )
+    if meter.capped_on is None:
+        return _("What goes beyond the included amount is billed, up to the spend cap.")
+    day = dates.weekday(meter.capped_on.date())
+    return _("At this pace the spend cap stops %%(noun)s beyond what is included on %(day)s.") % {"day": day}
+
+
 def _at_limit(meter: Meter, period: Period) -> str:
     """What the worst metric's limit does to requests."""
     reset = _("%(day)s, 00:00 UTC") % {"day": dates.short(period.until)}
     facts = {"noun": meter.metric.noun, "reset": reset}
-    if meter.is_capped:
-        text = _(
-            "Requests that would be billed get status 429 until %(reset)s; included amounts keep working."
-        )
-        return text % facts
+    if meter.is_capped or (meter.limit.stop is None and meter.cap_stop is not None):
+        return _at_cap(meter) % facts
     if meter.is_full and meter.is_level:
         return (
             _("Requests that need more %(noun)s get status 429 until some is freed or the plan grows.")
