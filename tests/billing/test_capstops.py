@@ -51,20 +51,26 @@ class TestByHand:
         found = cap_stops(spent({"metric": price}, {"metric": Use(0)}), Decimal(cap), {})
         assert found.get("metric") == stop
 
-    def test_of_two_metrics_shares_the_money(self) -> None:
-        uses = {"api_calls": Use(700_000), "bandwidth": Use(105_000 * MB)}
-        stops = cap_stops(
-            spent({"api_calls": self.CALLS, "bandwidth": self.BANDWIDTH}, uses), Decimal("390.00"), {}
-        )
-        # 200.00 of calls leave 190.00 for bandwidth, 100.00 of bandwidth leave 290.00 for calls.
-        assert stops == {"api_calls": 790_000, "bandwidth": 109_500 * MB}
-
-    def test_of_money_that_is_spent_leaves_what_is_included(self) -> None:
-        uses = {"api_calls": Use(900_000), "bandwidth": Use(90_000 * MB)}
-        stops = cap_stops(
-            spent({"api_calls": self.CALLS, "bandwidth": self.BANDWIDTH}, uses), Decimal("390.00"), {}
-        )
-        assert stops == {"api_calls": 890_000, "bandwidth": 100_000 * MB}
+    @pytest.mark.parametrize(
+        ("calls", "megabytes", "stops"),
+        [
+            (0, 0, (890_000, 119_500)),
+            (700_000, 105_000, (790_000, 109_500)),  # 200.00 and 100.00 leave each other 190.00 and 290.00
+            (
+                890_000,
+                90_000,
+                (890_000, 100_000),
+            ),  # reached: calls have used theirs, nothing is left for others
+            (900_000, 90_000, (890_000, 100_000)),
+        ],
+    )
+    def test_of_two_metrics_shares_the_money(
+        self, calls: int, megabytes: int, stops: tuple[int, int]
+    ) -> None:
+        uses = {"api_calls": Use(calls), "bandwidth": Use(megabytes * MB)}
+        now = spent({"api_calls": self.CALLS, "bandwidth": self.BANDWIDTH}, uses)
+        found = cap_stops(now, Decimal("390.00"), {})
+        assert (found["api_calls"], found["bandwidth"] // MB) == stops
 
     @pytest.mark.parametrize(
         ("over", "now", "hours", "above"),
