@@ -13,7 +13,7 @@ from usage.money.bills import Quote
 from usage.reports.facts import Facts
 from usage.reports.forecast import hourly
 
-WHOLE = 10**6
+WHOLE = 10**6  # shares of what is to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +41,45 @@ def outlook(
     if not any(one.forecast for one in facts):
         return None
     most = None if cap is None else max(cap, quote.bill(known).overage)
-    likely, low, high = (_capped(quote, facts, known, part, most) for part in ("used", "low", "high"))
+    likely, low, high = (_bill(quote, facts, known, part, most) for part in ("used", "low", "high"))
     is_capped = any(one.capped_on or one.is_capped for one in facts)
     return Outlook(likely, min(low.total, likely.total), max(high.total, likely.total), is_capped)
 
 
-def _capped(
+def _bill(
     quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], part: str, most: Decimal | None
 ) -> Bill:
-    """The bill with the part of each forecast, up to the moment at which it costs `most` beyond the plan."""
-    whole = _bill(quote, facts, known, part, WHOLE)
-    if most is None or whole.overage <= most:
-        return whole
-    share = bisect_right(
-        range(WHOLE), most, key=lambda share: _bill(quote, facts, known, part, share).overage
-    )
-    return _bill(quote, facts, known, part, max(0, share - 1))
-
-
-def _bill(quote: Quote, facts: Sequence[Facts], known: Mapping[int, int], part: str, share: int) -> Bill:
-    """The bill with a share of what comes of each forecast: what is likely, its lower or its upper end."""
-    units = {one.metric.pk: _ends(one, part, share) for one in facts}
+    """The bill with what is likely of each forecast, its lower or its upper end; past a spend of `most` beyond the
+    plan nothing more is used. What stands costs by the hour whatever is refused, so of a level all is counted.
+    """
+    ends = {one.metric.pk: _ends(one, part) for one in facts}
     coming = {
-        one.metric.pk: hourly(one.used, units[one.metric.pk], one.forecast.at)
+        one.metric.pk: hourly(one.used, ends[one.metric.pk], one.forecast.at)
         for one in facts
         if one.is_level and one.forecast
     }
-    return quote.bill({**known, **{pk: ends[-1] for pk, ends in units.items()}}, coming)
+
+    def with_share(share: int) -> Bill:
+        return quote.bill({**known, **{one.metric.pk: _part(one, ends, share) for one in facts}}, coming)
+
+    whole = with_share(WHOLE)
+    if most is None or whole.overage <= most:
+        return whole
+    share = bisect_right(range(WHOLE), most, key=lambda share: with_share(share).overage)
+    return with_share(max(0, share - 1))
 
 
-def _ends(one: Facts, part: str, share: int) -> list[int]:
-    """What will be used by the end of each day that is to come; past a stop nothing more is.
-
-    What stands costs by the hour whatever is refused, so of a level all is counted.
-    """
+def _ends(one: Facts, part: str) -> list[int]:
+    """What will be used by the end of each day that is to come; past a stop nothing more is."""
     if one.forecast is None:
         return [one.used]
     ends, stop = [attrgetter(part)(point) for point in one.forecast.points], one.limit.stop
     if stop is not None:
         ends = [min(end, stop) for end in ends]
-    if one.is_level:
-        return ends
-    return [one.used + max(0, end - one.used) * share // WHOLE for end in ends]
+    return ends if one.is_level else [max(one.used, end) for end in ends]
+
+
+def _part(one: Facts, ends: Mapping[int, Sequence[int]], share: int) -> int:
+    """What is used once so many millionths of what is to come have come."""
+    end = ends[one.metric.pk][-1]
+    return end if one.is_level else one.used + (end - one.used) * share // WHOLE
