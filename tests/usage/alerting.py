@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
+from billing.caps import Caps
 from billing.entitlements import Entitlements, Limit
 from billing.models import Allowance, Metric, Plan
 from billing.periods import period_at
 from tenants.models import Membership, Tenant, User
+from usage.alerts.spending import Spending
 from usage.alerts.thresholds import Reading
 
 AT = datetime(2026, 11, 23, 6, 2, tzinfo=UTC)
@@ -46,6 +50,12 @@ def reading(
         else limit(of, metric=one)
     )
     return Reading(tenant, rights(tenant, {metric: given}, at), {metric: used}, {metric: refused})
+
+
+def spending(spent: str, stop: str | None = "100", *notify: str, before: str = "0", **more: Any) -> Spending:
+    """What a tenant spent of a cap that stops, or of some that only tell."""
+    caps = Caps(None if stop is None else Decimal(stop), tuple(map(Decimal, notify)))
+    return Spending(caps, Decimal(spent), Decimal(before), **more)
 
 
 def rights(tenant: Tenant, limits: Mapping[str, Limit], at: datetime = AT) -> Entitlements:
