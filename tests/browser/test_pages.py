@@ -20,6 +20,9 @@ TENANT = (
     "cost/",
     "plan/",
     "alerts/",
+    "keys/",
+    "members/",
+    "settings/",
     "why/",
     "statements/",
 )

@@ -48,12 +48,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`harbor` is free and idle, `quarry` free and full, `meadow` in billed overage, `ferry` alone on its plan."""
+    """`harbor` is free and idle, `quarry` free and full, `meadow` in billed overage, `ferry` alone on its plan.
+
+    `lagoon` is free, and its members and keys come and go.
+    """
 
     harbor: Place
     quarry: Place
     meadow: Place
     ferry: Place
+    lagoon: Place
 
 
 def make_world(at: datetime) -> World:
@@ -65,6 +69,7 @@ def make_world(at: datetime) -> World:
         quarry=_place("quarry", "free", secret, at),
         meadow=_place("meadow", "pro", secret, at),
         ferry=_place("ferry", "starter", secret, at),
+        lagoon=_place("lagoon", "free", secret, at),
     )
     use(world.quarry.tenant, "api_calls", 1_000, at=at)
     _busy(world.meadow.tenant, at)

@@ -56,7 +56,7 @@ class TestList:
         User.objects.filter(pk=amir.pk).update(last_login=now)
         User.objects.filter(pk=vera.pk).update(is_active=False)
         page = text(browser.get(address(tenant, "members")))
-        places = [page.index(f"<small>{one.email}</small>") for one in (owner, amir, vera)]
+        places = [page.index(one.email, page.index("<tbody")) for one in (owner, amir, vera)]
         assert places == sorted(places)
         for words in ("3 people", "Vera Voss", "You", "Switched off", f"Today {now:%H:%M}", "never"):
             assert words in page
