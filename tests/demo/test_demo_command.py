@@ -20,7 +20,7 @@ import pytest
 
 from demo.cast import CUSTOMERS
 
-WITHIN = 60.0
+WITHIN = 240.0  # seconds, on a machine that does much else
 DEMO = [sys.executable, "manage.py", "demo"]
 
 
