@@ -24,7 +24,7 @@ django.setup()
 
 from billing.models import Metric  # noqa: E402
 from billing.periods import Period  # noqa: E402
-from usage.reports.forecast import forecast  # noqa: E402
+from usage.forecasts.forecast import forecast  # noqa: E402
 
 CLEARLY = 0.75  # of the other's mean error
 TENANTS = int(os.environ.get("TENANTS", "100"))  # of each kind

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from billing.models import Metric
 from billing.periods import Period
-from usage.reports.forecast import Forecast, forecast, hourly
-from usage.reports.paces import DAY, Days, Method
+from usage.forecasts.forecast import Forecast, forecast, hourly
+from usage.forecasts.paces import DAY, Days, Method
 
 OCTOBER = Period(date(2026, 10, 1), date(2026, 11, 1))
 NOVEMBER = Period(date(2026, 11, 1), date(2026, 12, 1))

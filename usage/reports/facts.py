@@ -10,8 +10,8 @@ from billing.entitlements import Limit
 from billing.models import Metric
 from billing.periods import Period
 from billing.pricing import Price
+from usage.forecasts.forecast import Forecast
 from usage.models import Standing
-from usage.reports.forecast import Forecast
 from usage.states import is_capped, percent_of, risk_of, state_of
 
 State = Standing.State

@@ -9,9 +9,9 @@ from decimal import Decimal
 from operator import attrgetter
 
 from billing.pricing import Bill
+from usage.forecasts.forecast import hourly
 from usage.money.bills import Quote
 from usage.reports.facts import Facts
-from usage.reports.forecast import hourly
 
 WHOLE = 10**6  # shares of what is to come
 

@@ -12,15 +12,15 @@ from billing.models import Metric, Plan
 from billing.periods import Period, period_at, period_before
 from billing.pricing import Bill, price_of
 from tenants.models import Tenant
+from usage.forecasts.forecast import Forecast, forecast
+from usage.forecasts.paces import SLOPE_DAYS
 from usage.metering import Gauge, is_delayed, peek
 from usage.models import Standing
 from usage.money.bills import quotes
 from usage.money.capstops import cap_stops_now
 from usage.reports.counts import Counts, counts
-from usage.reports.forecast import Forecast, forecast
 from usage.reports.meters import Meter
 from usage.reports.outlook import Outlook, outlook
-from usage.reports.paces import SLOPE_DAYS
 
 TREND_DAYS = 60
 STEP = timedelta(minutes=5)  # so often forecasts move by time alone: a poll in between finds nothing new

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from billing.models import Metric
 from billing.periods import Period
-from usage.reports.paces import DAY, Ahead, Days, Method, Pace, pace_of_level, pace_of_members, pace_of_use
+from usage.forecasts.paces import DAY, Ahead, Days, Method, Pace, pace_of_level, pace_of_members, pace_of_use
 
 EARLIEST = timedelta(hours=24)  # no forecast in a period's first day
 LEAST = 0.05  # nor before this share of it is over
