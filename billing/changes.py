@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from billing.models import EntitlementChange, Plan, Subscription
+from tenants.audit import Action, record
 from tenants.models import Tenant, User
 
 # One statement: raises each tenant's version under its row lock, in the order of the ids so that two of these
@@ -26,6 +27,7 @@ SELECT tenant_id, version, %s, %s, %s, %s FROM raised
 """
 
 Kind = EntitlementChange.Kind
+FEW = 20  # tenants of one change that are written down one by one
 
 
 def limits_changed(
@@ -38,12 +40,23 @@ def limits_changed(
 ) -> int:
     """Raise the version of what `tenants` may use; call it in the transaction that made the change.
 
-    Returns how many tenants it concerns.
+    Returns how many tenants it concerns. What a person did (`actor`) is also kept among all that people did.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         ids = list(tenants.order_by("pk").values_list("pk", flat=True))
         cursor.execute(RAISE, [ids, kind, reason[:250], actor.pk if actor else None, at])
+        if actor is not None:
+            _keep(ids, reason[:250], actor, at)
         return len(ids)
+
+
+def _keep(ids: list[int], reason: str, actor: User, at: datetime) -> None:
+    """One entry for each tenant, or one for all where they are many."""
+    if len(ids) > FEW:
+        record(None, Action.ENTITLED_MANY, actor=actor, at=at, reason=reason, count=f"{len(ids):,}")
+        return
+    for pk in ids:
+        record(pk, Action.ENTITLED, actor=actor, at=at, reason=reason)
 
 
 def tenants_on(plan: Plan, at: datetime) -> QuerySet[Tenant]:

@@ -9,9 +9,11 @@ from typing import Concatenate, ParamSpec
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
 from tenants.models import Membership, Tenant
 from tenants.requests import CHOSEN, TenantRequest, as_tenant_request
+from tenants.viewing import noted
 from tenants.zones import show_times_in
 
 P = ParamSpec("P")
@@ -21,11 +23,14 @@ DjangoView = Callable[..., HttpResponse]
 Role = Membership.Role
 
 
-def tenant_page(minimum_role: Role = Role.VIEWER) -> Callable[[TenantView[P]], DjangoView]:
+def tenant_page(
+    minimum_role: Role = Role.VIEWER, *, is_of_reader: bool = False
+) -> Callable[[TenantView[P]], DjangoView]:
     """For views addressed by `<slug>`: sets `request.tenant` and `.membership`, and remembers the choice.
 
     404 for who is no member, so that nobody learns which tenants exist; a page with 403 where the role is too
-    small. Staff may look at every tenant, not act for it: `membership` is None then and `is_viewing_as` True.
+    small. Staff may look at every tenant, not act for it: `membership` is None then and `is_viewing_as` True, each
+    page is written down, and nothing can be posted but what is the reader's own wherever they are (`is_of_reader`).
     """
 
     def decorate(view: TenantView[P]) -> DjangoView:
@@ -33,9 +38,10 @@ def tenant_page(minimum_role: Role = Role.VIEWER) -> Callable[[TenantView[P]], D
         def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             asked = as_tenant_request(request)
             _enter(asked, str(kwargs["slug"]))
-            if not _may(asked, minimum_role):
+            if not _may(asked, minimum_role, is_of_reader=is_of_reader):
                 raise PermissionDenied
-            return view(asked, *args, **kwargs)
+            answer = view(asked, *args, **kwargs)
+            return noted(asked, answer, timezone.now()) if asked.is_viewing_as else answer
 
         return page
 
@@ -54,11 +60,11 @@ def staff_page(view: TenantView[P]) -> DjangoView:
     return page
 
 
-def _may(request: TenantRequest, minimum_role: Role) -> bool:
-    """Members by their role; staff may read everything, and post only what any viewer may."""
+def _may(request: TenantRequest, minimum_role: Role, *, is_of_reader: bool) -> bool:
+    """Members by their role; staff may read everything, and post only what concerns themselves."""
     if request.membership is not None:
         return request.membership.reaches(minimum_role)
-    return request.method in ("GET", "HEAD") or minimum_role == Role.VIEWER
+    return request.method in ("GET", "HEAD") or is_of_reader
 
 
 def _enter(request: TenantRequest, slug: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes down who did what to a tenant, in the transaction that does it, and says it in a sentence."""
+"""Writes down who did what, in the transaction that does it, and says it in a sentence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ Action = AuditEntry.Action
 ROLES = ("role", "before")  # words of a sentence that may name a role
 
 
-def record(tenant: Tenant, action: Action, *, actor: User | None, at: datetime, **detail: str) -> None:
-    """Keep that `actor` (none: it happened by itself) did `action`; `detail` are the words of its sentence."""
-    AuditEntry.objects.create(tenant=tenant, action=action, actor=actor, at=at, detail=detail)
+def record(
+    tenant: Tenant | int | None, action: Action, *, actor: User | None, at: datetime, **detail: str
+) -> None:
+    """Keep that `actor` (none: it happened by itself) did `action`; `detail` are the words of its sentence.
+
+    `tenant` may be its id. `network` among the words is where the act came from, as far as that is known.
+    """
+    of = tenant.pk if isinstance(tenant, Tenant) else tenant
+    AuditEntry.objects.create(tenant_id=of, action=action, actor=actor, at=at, detail=detail)
 
 
 def sentence(entry: AuditEntry) -> str:

@@ -81,6 +81,7 @@ usage:zones              GET,HEAD       in         200     200    200    200    
 usage:stop_mail          GET,HEAD,POST  404        404     404    404    404    404    404    404  404        404
 usage:stop_mail          *              405        405     405    405    405    405    405    405  405        405
 usage:tenants            GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:staff_tenant       GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:inbox              GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:health             GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:seen               POST           in         404     404    404    404    302    302    in   in         in

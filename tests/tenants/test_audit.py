@@ -24,6 +24,12 @@ WORDS = {
     Action.REMOVED: {"who": "z@x.example"},
     Action.LEFT: {"who": "z@x.example"},
     Action.RENAMED: {"name": "New 100 %", "was": "Old"},
+    Action.VIEWED: {"page": "/t/acme/"},
+    Action.ENTITLED: {"reason": "api calls +500"},
+    Action.ENTITLED_MANY: {"reason": "plan pro", "count": "2,000"},
+    Action.ADDED: {"kind": "override", "name": "acme +500"},
+    Action.CHANGED: {"kind": "tenant", "name": "acme", "how": "now suspended."},
+    Action.DELETED: {"kind": "override", "name": "acme +500"},
 }
 
 
@@ -69,3 +75,8 @@ class TestEntry:
         owner.delete()
         made.refresh_from_db()
         assert made.actor is None
+
+    def test_of_no_tenant_outlives_the_account_too(self, owner: User) -> None:
+        record(None, Action.ENTITLED_MANY, actor=owner, at=NOW, reason="x", count="2,000")
+        owner.delete()
+        assert AuditEntry.objects.get().actor is None

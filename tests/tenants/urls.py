@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 
 from tenants.access import Role, staff_page, tenant_page
@@ -25,7 +25,7 @@ def whose(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-def nothing(request: HttpRequest) -> HttpResponse:
+def nothing(request: HttpRequest, **_: str) -> HttpResponse:
     """Asks for nothing."""
     return HttpResponse("nothing")
 
@@ -50,6 +50,11 @@ def settings(request: TenantRequest, slug: str) -> HttpResponse:
     return HttpResponse(slug)
 
 
+@tenant_page()
+def away(request: TenantRequest, slug: str) -> HttpResponse:
+    return HttpResponseRedirect(f"/t/{slug}/")
+
+
 @staff_page
 def tenants(request: TenantRequest) -> HttpResponse:
     return HttpResponse("all tenants")
@@ -58,7 +63,9 @@ def tenants(request: TenantRequest) -> HttpResponse:
 usage = [
     path("t/<slug:slug>/", overview, name="overview"),
     path("t/<slug:slug>/settings/", settings, name="settings"),
+    path("t/<slug:slug>/away/", away, name="away"),
     path("staff/tenants/", tenants, name="tenants"),
+    path("staff/tenants/<slug:slug>/", nothing, name="staff_tenant"),
     path("theme/", nothing, name="theme"),
 ]
 urlpatterns = [

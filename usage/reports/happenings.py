@@ -154,7 +154,7 @@ def _failed_deliveries(tenant: Tenant, before: Before, size: int) -> Iterator[Ha
 
 def _audited(tenant: Tenant, before: Before, size: int) -> Iterator[Happening]:
     """What people did to the tenant's members, keys and name."""
-    rows = AuditEntry.objects.filter(tenant=tenant).select_related("actor")
+    rows = AuditEntry.objects.of_its_people().filter(tenant=tenant).select_related("actor")
     for row in before.newest(rows, "at", size):
         icon = "key" if row.is_of_key else "m-users"
         yield Happening(before.mark(row.at, row.pk), sentence(row), icon=icon, actor=row.actor)

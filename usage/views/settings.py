@@ -44,7 +44,7 @@ def set_organisation(request: TenantRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@tenant_page()
+@tenant_page(is_of_reader=True)
 def set_zone(request: TenantRequest, slug: str) -> HttpResponse:
     """Keep the zone in which the reader wants times."""
     form = ZoneForm(request.POST)
