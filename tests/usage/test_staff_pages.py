@@ -68,7 +68,7 @@ class TestTenants:
     def test_says_how_each_tenant_stands(self, browser: Client) -> None:
         standing("northwind-labs", 82, refused=37)
         html = browser.get(self.path).content.decode()
-        assert 'href="/t/northwind-labs/"' in html
+        assert 'href="/staff/tenants/northwind-labs/"' in html
         assert "API calls: 82 % used" in html
         assert "Approaching" in html
         assert "Plans" in html
@@ -77,8 +77,8 @@ class TestTenants:
         standing("a", plan="pro")
         standing("b")
         html = browser.get(self.path, {"q": "a", "plan": "pro", "state": "", "metric": ""}).content.decode()
-        assert 'href="/t/a/"' in html
-        assert 'href="/t/b/"' not in html
+        assert 'href="/staff/tenants/a/"' in html
+        assert 'href="/staff/tenants/b/"' not in html
         assert 'value="pro" selected' in " ".join(html.split())
 
     def test_swaps_the_parts_that_follow_the_list(self, browser: Client) -> None:
