@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -92,7 +92,7 @@ class Group:
         """A sentence about a program that ended by itself, None while all run."""
         for name, program in self._programs.items():
             if not _is_running(program):
-                _signal(program, signal.SIGKILL)
+                _signal(program, signal.SIGKILL, os.killpg)
                 program.wait()
                 place = f"; its log: {self.log_of(name)}" if self.logs else ""
                 return f"{name} ended with code {program.returncode}{place}"
@@ -106,16 +106,18 @@ class Group:
         self.code = 1
 
     def stop(self) -> None:
-        """TERM to every program and its children, KILL to what is left after ten seconds."""
+        """TERM to every program, which lets its own children finish; KILL to what is left after ten seconds."""
         for program in self._programs.values():
-            _signal(program, signal.SIGTERM)
+            # Not to its children: those of a worker may be in the middle of a task.
+            _signal(program, signal.SIGTERM, os.kill)
         deadline = time.monotonic() + PATIENCE
         while any(_is_running(program) for program in self._programs.values()):
             if time.monotonic() > deadline or self._asked > 1:
                 break
             time.sleep(0.02)
         for program in self._programs.values():
-            _signal(program, signal.SIGKILL)  # also where a program has ended: its children may not have
+            # Also where a program has ended: its children may not have.
+            _signal(program, signal.SIGKILL, os.killpg)
             program.wait()
         for reader in self._readers:
             reader.join(1)
@@ -133,11 +135,16 @@ def _is_running(program: subprocess.Popen[bytes]) -> bool:
     return program.returncode is None and is_alive(psutil.Process(program.pid))
 
 
-def _signal(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """To the program and its children; not once it was collected: its number may be another's by then."""
+def _signal(
+    program: subprocess.Popen[bytes], number: signal.Signals, send: Callable[[int, int], None]
+) -> None:
+    """To the program, or by `os.killpg` also to its children; not once it was collected: its number may be another's.
+
+    Never Popen's own `terminate`, which may collect it: its children could then not be found any more.
+    """
     if program.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(program.pid, number)
+            send(program.pid, number)
 
 
 def _prefix(name: str, lines: IO[bytes]) -> None:

@@ -18,6 +18,13 @@ from config.processes import Group
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 )
+# Has a child at work, for which it waits when it is asked to stop.
+PATIENT = """
+import signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "print(flush=True); input(); print('done', flush=True)"], stdin=-1)
+signal.signal(signal.SIGTERM, lambda *_: (child.communicate(b"\\n"), sys.exit()))
+signal.pause()
+"""
 # Starts a child in the same session, tells its number, and ends or stays.
 PARENT = "sleep 60 & echo $!; {}"
 
@@ -58,6 +65,12 @@ class TestGroup:
             assert not is_gone(child)
         eventually(lambda: is_gone(child))  # killed, but not yet buried where the machine is busy
         assert group.code == 0
+
+    def test_lets_a_program_wait_for_what_its_children_have_in_hand(self, tmp_path: Path) -> None:
+        with Group(tmp_path) as group:
+            group.start("patient", [sys.executable, "-c", PATIENT])
+            eventually(lambda: group.log_of("patient").read_text())
+        assert group.log_of("patient").read_text() == "\ndone\n"
 
     def test_ends_when_one_program_ends_and_takes_its_children_along(
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
