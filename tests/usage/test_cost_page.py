@@ -302,9 +302,16 @@ class TestDividingAnew:
         allocate_month(NOVEMBER, SETTLED)
         assert "Divide this month anew" in text(browser.get(PAGE))
 
-    @pytest.mark.parametrize("sent", [{}, {"month": "2026-11"}, {"month": "x", "reason": "y"}])
-    def test_needs_month_and_reason(self, browser: Client, closed: FourTenants, sent: dict[str, str]) -> None:
+    @pytest.mark.parametrize("sent", [{}, {"month": "x", "reason": "y"}])
+    def test_needs_a_month(self, browser: Client, closed: FourTenants, sent: dict[str, str]) -> None:
         assert browser.post(ANEW, sent).status_code == 400
+
+    def test_needs_a_reason(self, browser: Client, closed: FourTenants) -> None:
+        before = Allocation.objects.count()
+        answer = browser.post(ANEW, {"month": "2026-11", "reason": " "})
+        assert answer.status_code == 422
+        assert "This field is required." in text(answer)
+        assert Allocation.objects.count() == before
 
     def test_of_a_month_without_bills_is_not_found(self, browser: Client, closed: FourTenants) -> None:
         assert browser.post(ANEW, {"month": "2020-01", "reason": "x"}).status_code == 404

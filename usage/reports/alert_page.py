@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenants.models import Membership, Tenant
-from usage.alert_forms import ALL, PERCENTS
+from usage.alert_forms import ALL, PERCENTS, ThresholdsForm
 from usage.alerts.routes import mailed
 from usage.alerts.thresholds import DEFAULT_PERCENTS
 from usage.alerts.vault import Shut
@@ -26,13 +26,18 @@ ICONS = {"slack": "chat", "webhook": "hook"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the thresholds: ticks of the usual percents, own values, and how the metric stands."""
+    """One line of the thresholds: ticks of the usual percents, own values, and how the metric stands.
+
+    `typed` are own values that could not be read, and `problem` says why.
+    """
 
     code: str
     name: str
     percents: Sequence[int]
     is_like_all: bool
     meter: Meter | None
+    typed: str = ""
+    problem: str = ""
 
     @property
     def ticks(self) -> list[tuple[int, bool]]:
@@ -40,7 +45,18 @@ class Row:
 
     @property
     def own(self) -> str:
-        return ", ".join(str(percent) for percent in self.percents if percent not in PERCENTS)
+        return self.typed or ", ".join(str(percent) for percent in self.percents if percent not in PERCENTS)
+
+    def as_sent(self, form: ThresholdsForm) -> Row:
+        """The same as somebody sent it, with what is wrong with it."""
+        own = f"own:{self.code}"
+        return replace(
+            self,
+            percents=[percent for percent in PERCENTS if str(percent) in form[f"at:{self.code}"].value()],
+            is_like_all=bool(form[f"like:{self.code}"].value()),
+            typed=str(form[own].value() or ""),
+            problem=" ".join(map(str, form.errors.get(own, ()))),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +116,18 @@ class AlertPage:
         )
 
 
-def alert_page(tenant: Tenant, at: datetime) -> AlertPage:
-    """The page of `tenant` at `at`."""
+def alert_page(tenant: Tenant, at: datetime, *, sent: ThresholdsForm | None = None) -> AlertPage:
+    """The page of `tenant` at `at`; with thresholds that were `sent` and not kept, these."""
     choice = AlertChoice.objects.filter(tenant=tenant).first() or AlertChoice(tenant=tenant)
     endpoints = list(tenant.endpoints.order_by("kind", "pk"))
     is_paused = choice.is_paused(at) and choice.paused_until
     return AlertPage(
-        rows=_rows(tenant, at),
+        rows=tuple(row.as_sent(sent) if sent else row for row in _rows(tenant, at)),
         people=_people(tenant),
         channels=tuple(_channel(one, at) for one in endpoints),
         troubles=tuple(_trouble(one, at) for one in endpoints if one.state != Endpoint.State.WORKING),
-        tells_refusals=choice.tells_refusals,
-        tells_billing=choice.tells_billing,
+        tells_refusals=sent["tells_refusals"].value() if sent else choice.tells_refusals,
+        tells_billing=sent["tells_billing"].value() if sent else choice.tells_billing,
         pause=f"{dates.when(is_paused, at)} {dates.zone_at(is_paused)}" if is_paused else "",
     )
 

@@ -49,7 +49,7 @@ def set_thresholds(request: TenantRequest, slug: str) -> HttpResponse:
     """Keep the percents of each metric, and what else is told."""
     form = ThresholdsForm(request.POST, list(Metric.objects.order_by("position", "pk")))
     if not form.is_valid():
-        return _page(request, errors=form.errors, status=422)
+        return _page(request, sent=form, status=422)
     choose_thresholds(here(request), form.wanted())
     told = form.cleaned_data
     choose_kinds(here(request), refusals=told["tells_refusals"], billing=told["tells_billing"])
@@ -144,10 +144,17 @@ def _log(request: TenantRequest) -> Log:
     return tenant_log(here(request), at=timezone.now(), **asked)
 
 
-def _page(request: TenantRequest, *, status: int = 200, log: Log | None = None, **more: Any) -> HttpResponse:
+def _page(
+    request: TenantRequest,
+    *,
+    status: int = 200,
+    log: Log | None = None,
+    sent: ThresholdsForm | None = None,
+    **more: Any,
+) -> HttpResponse:
     """The whole page; with a secret on it nobody keeps a copy."""
     context = {
-        "page": alert_page(here(request), timezone.now()),
+        "page": alert_page(here(request), timezone.now(), sent=sent),
         "log": log or _log(request),
         "may_edit": _may_edit(request),
         **more,

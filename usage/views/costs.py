@@ -19,6 +19,7 @@ from usage.costs.allocate import allocate_month
 from usage.costs.months import Month
 from usage.reports.cost_choice import choice
 from usage.reports.cost_sheet import cost_csv
+from usage.reports.costs import Costs
 from usage.reports.costs import costs as read_costs
 
 PAGE = "usage/costs.html"
@@ -30,10 +31,10 @@ PAGE = "usage/costs.html"
 def costs(request: TenantRequest) -> HttpResponse:
     """Where a month's bills go; flow, rows and pager alone where HTMX chooses, sorts, narrows or pages."""
     report = read_costs(CostsForm(request.GET).asked(), timezone.now())
-    context = {"report": report, "may_allocate": _may_allocate(request)}
     if not request.htmx or report is None:
-        return render(request, PAGE, context)
-    response = render(request, f"{PAGE}#live", {**context, "is_poll": True})
+        return _page(request, report)
+    context = {"report": report, "may_allocate": _may_allocate(request), "is_poll": True}
+    response = render(request, f"{PAGE}#live", context)
     response["HX-Push-Url"] = request.path + report.choice.asked.address()
     return response
 
@@ -59,14 +60,22 @@ def allocate_anew(request: TenantRequest) -> HttpResponse:
     if not _may_allocate(request):
         raise PermissionDenied
     form = AnewForm(request.POST)
-    if not form.is_valid():
+    if "month" in form.errors:
         return HttpResponseBadRequest("month, as 2026-11, and reason")
+    if form.errors:
+        return _page(request, read_costs(CostsForm(request.POST).asked(), timezone.now()), anew=form)
     month, by = Month(form.cleaned_data["month"]), {"who": request.user, "why": form.cleaned_data["reason"]}
     made = allocate_month(month, timezone.now(), reason=_("%(why)s (%(who)s)") % by)
     if made is None:
         raise Http404
     messages.success(request, _("%(name)s is divided.") % {"name": made})
     return redirect(f"{reverse('usage:costs')}?month={month.first:%Y-%m}")
+
+
+def _page(request: TenantRequest, report: Costs | None, anew: AnewForm | None = None) -> HttpResponse:
+    """All of it; with a wish to divide a month anew that could not be read."""
+    context = {"report": report, "may_allocate": _may_allocate(request), "anew": anew}
+    return render(request, PAGE, context, status=422 if anew else 200)
 
 
 def _may_allocate(request: TenantRequest) -> bool:
