@@ -66,6 +66,13 @@ urlpatterns = [
     path("t/<slug:slug>/statements/<slug:number>.json", statements.statement_as_json, name="statement_json"),
     path("staff/tenants/", staff.tenants, name="tenants"),
     path("staff/tenants/<slug:slug>/", staff_tenant.staff_tenant, name="staff_tenant"),
+    path("staff/tenants/<slug:slug>/raise/", staff_tenant.raise_limit, name="raise_limit"),
+    path("staff/tenants/<slug:slug>/overrides/<int:pk>/end/", staff_tenant.end_override, name="end_override"),
+    path(
+        "staff/tenants/<slug:slug>/keys/<int:pk>/revoke/",
+        staff_tenant.staff_revoke_key,
+        name="staff_revoke_key",
+    ),
     path("staff/costs/", costs.costs, name="costs"),
     path("staff/costs.csv", costs.costs_as_csv, name="costs_csv"),
     path("staff/costs/anew/", costs.allocate_anew, name="allocate_anew"),

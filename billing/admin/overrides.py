@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.confirmation import HistoryAdmin
 from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce
 from billing.admin.telling import person, tell
-from billing.admin.tenant_forms import OverrideForm, override_words
+from billing.admin.tenant_forms import OverrideForm
 from billing.models import Override
+from billing.overrides import override_words
 from tenants.models import Tenant
 
 

@@ -12,7 +12,6 @@ from django.utils import timezone
 from billing.admin.fields import QuantityField, refuse_sizes, remark_sizes
 from billing.models import Override, Plan, Subscription
 from billing.periods import period_at
-from billing.quantities import spelled
 from billing.terms import moment
 from tenants.models import Tenant
 
@@ -113,11 +112,3 @@ class OverrideForm(forms.ModelForm[Override]):
         elif ends and not self.instance.pk and ends <= timezone.now():
             self.add_error("ends", f"{moment(ends)} is over: enter a later end, or none.")
         return data
-
-
-def override_words(override: Override) -> str:
-    """“API calls +500 until 1 Dec 2026, 00:00 UTC (ticket 4711)”."""
-    amount = spelled(override.units, override.metric)
-    sign = "+" if override.mode == Override.Mode.ADD else "= "
-    until = f" until {moment(override.ends)}" if override.ends else ""
-    return f"{override.metric} {sign}{amount}{until} ({override.reason})"

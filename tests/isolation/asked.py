@@ -70,6 +70,8 @@ def _pk(address: Address, side: Side) -> int:
     things: dict[str, QuerySet[Any]] = {
         "usage:rotate_key": side.tenant.api_keys.all(),
         "usage:revoke_key": side.tenant.api_keys.all(),
+        "usage:end_override": side.tenant.overrides.all(),
+        "usage:staff_revoke_key": side.tenant.api_keys.all(),
         "usage:change_invitation": side.tenant.invitations.filter(withdrawn_at=None),
         "usage:set_role": side.tenant.memberships.filter(role="viewer"),
         "usage:remove_member": side.tenant.memberships.filter(role="viewer"),
@@ -105,6 +107,12 @@ def body_of(address: Address, side: Side) -> Body:
         "usage:seen": {"notice": str(notice.pk)},
         "usage:add_key": {"name": "new job"},
         "usage:rotate_key": {"overlap": "86400"},
+        "usage:raise_limit": {
+            "metric": "api_calls",
+            "more": "10 %",
+            "last_day": timezone.now().date().isoformat(),
+            "reason": "launch",
+        },
         "usage:invite": {"email": "new@guest.example", "role": "viewer"},
         "usage:change_invitation": {"do": "withdraw"},
         "usage:set_role": {"role": "admin"},

@@ -82,6 +82,11 @@ usage:stop_mail          GET,HEAD,POST  404        404     404    404    404    
 usage:stop_mail          *              405        405     405    405    405    405    405    405  405        405
 usage:tenants            GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:staff_tenant       GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:raise_limit        POST           in         404     404    404    404    302    403    in   in         in
+usage:end_override       GET,HEAD       in         404     404    404    404    200    403    in   in         in
+usage:end_override       POST           in         404     404    404    404    302    403    in   in         in
+usage:staff_revoke_key   GET,HEAD       in         404     404    404    404    200    403    in   in         in
+usage:staff_revoke_key   POST           in         404     404    404    404    302    403    in   in         in
 usage:inbox              GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:health             GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:seen               POST           in         404     404    404    404    302    302    in   in         in

@@ -29,6 +29,7 @@ class KeyLine:
     id: int
     name: str
     beginning: str
+    scope: str
     look: Look | None
     state: str
     created: str
@@ -73,6 +74,7 @@ def key_line(key: ApiKey, at: datetime, *, for_staff: bool = False) -> KeyLine:
         id=key.pk,
         name=key.name,
         beginning=key.beginning,
+        scope=key.get_scope_display(),
         look=look,
         state=look.word if look else _end(key, at),
         created=dates.day(key.created_at),

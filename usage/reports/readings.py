@@ -84,6 +84,19 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
     )
 
 
+def meters_of(rights: Entitlements, at: datetime) -> tuple[tuple[Meter, ...], bool]:
+    """The meters of `rights` without money, sorted by risk, and whether they are live; one query.
+
+    Where nothing is live it is not said where a spend cap stops something.
+    """
+    gauges = peek(rights.tenant, at)
+    found = counts(rights.tenant, rights.period, at, first=_horizon(rights, at))
+    lay_over(found, gauges)
+    stops = {gauge.metric.code: gauge.cap_stop for gauge in gauges or ()}
+    meters = sorted(_meters(rights, found, None, stops, at), key=lambda meter: meter.risk)
+    return tuple(meters), gauges is not None
+
+
 def lay_over(found: Counts, gauges: Sequence[Gauge] | None) -> None:
     """Take over the live counts: of a level as they are, of what only moves up the higher number."""
     for gauge in gauges or ():
