@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "take over changes": _every(0.5, "take_over_changes", "limits"),
     **{f"deliver {lane}": _every(1, "deliver", "alerts", lane) for lane in LANES},
     "begin periods": _every(30, "begin_periods"),
+    "expect use": _every(60, "expect_use"),
     "hold caps": _every(60, "hold_caps"),
     "open ahead": _every(600, "open_ahead"),
     "sweep limits": _every(300, "sweep_limits"),

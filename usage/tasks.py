@@ -31,6 +31,11 @@ def begin_periods() -> None:
 
 
 @shared_task
+def expect_use() -> None:
+    chores.expect_use(timezone.now())
+
+
+@shared_task
 def hold_caps() -> None:
     chores.hold_caps(timezone.now())
 

@@ -20,6 +20,7 @@ EARLIEST = timedelta(hours=24)  # no forecast in a period's first day
 LEAST = 0.05  # nor before this share of it is over
 LIKELY = 1.28  # standard deviations on each side: four times of five
 HOUR = timedelta(hours=1)
+STEP = timedelta(minutes=5)  # so often forecasts move by time alone: a poll in between finds nothing new
 
 
 class Point(NamedTuple):
@@ -91,13 +92,32 @@ def forecast(
 
     None early in a period, and on the first day of use.
     """
-    if at - period.starts < EARLIEST or period.elapsed(at) < LEAST or at >= period.ends:
+    if is_early(period, at) or at >= period.ends:
         return None
-    pace = _pace(kind, days, _ahead(period, at), period, before)
+    pace = pace_of(kind, days, _ahead(period, at), period, before)
     if pace is None:
         return None
     points = tuple(_points(pace, now, kind, _ahead(period, at)))
     return Forecast(at, now, points, tuple(accumulate(pace.adds)), pace.method, pace.known)
+
+
+def is_early(period: Period, at: datetime) -> bool:
+    """Whether too little of the period is over to say how it ends."""
+    return at - period.starts < EARLIEST or period.elapsed(at) < LEAST
+
+
+def pace_of(kind: str, days: Days, ahead: Ahead, period: Period, before: Period) -> Pace | None:
+    """What each day ahead may bring, by the way of the metric's kind; None on the first day of use."""
+    if kind == Metric.Kind.LEVEL:
+        return pace_of_level(days, ahead)
+    if kind == Metric.Kind.DISTINCT:
+        return pace_of_members(days, ahead, period, before)
+    return pace_of_use(days, ahead)
+
+
+def settled(period: Period, at: datetime) -> datetime:
+    """The time of a forecast that is asked for at `at`."""
+    return at - (at - period.starts) % STEP
 
 
 def hourly(amount: int, ends: Sequence[int], at: datetime) -> list[int]:
@@ -113,14 +133,6 @@ def hourly(amount: int, ends: Sequence[int], at: datetime) -> list[int]:
         found.append(amounts[place - 1] + round(share * (amounts[place] - amounts[place - 1])))
         hour += HOUR
     return found
-
-
-def _pace(kind: str, days: Days, ahead: Ahead, period: Period, before: Period) -> Pace | None:
-    if kind == Metric.Kind.LEVEL:
-        return pace_of_level(days, ahead)
-    if kind == Metric.Kind.DISTINCT:
-        return pace_of_members(days, ahead, period, before)
-    return pace_of_use(days, ahead)
 
 
 def _ahead(period: Period, at: datetime) -> Ahead:

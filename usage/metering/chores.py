@@ -33,6 +33,12 @@ def begin_periods(at: datetime) -> int:
 
 
 @beats
+def expect_use(at: datetime) -> int:
+    """Learn what the periods of tenants still bring; returns how many tenants."""
+    return upkeep.expect_use(at)
+
+
+@beats
 def hold_caps(at: datetime) -> int:
     """Judge tenants whose levels cost more with each hour against their spend caps; returns how many."""
     return upkeep.hold_caps(at)
@@ -81,6 +87,7 @@ CHORES: Mapping[str, Callable[[datetime], int]] = {
         flush,
         take_over_changes,
         begin_periods,
+        expect_use,
         hold_caps,
         open_ahead,
         sweep_limits,

@@ -16,6 +16,7 @@ from usage.metering.accounts import write_reaches
 from usage.metering.caps import Reach, reaches
 from usage.metering.links import bulk
 from usage.metering.positions import Position, locked, positions
+from usage.metering.prospects import Prospect, prospects
 from usage.models import Standing
 from usage.money import accruals
 from usage.states import percent_of, risk_of, state_of
@@ -27,8 +28,11 @@ FIELDS = [
     "period_ends",
     "worst",
     "fill",
+    "forecast",
     "risk",
     "state",
+    "runs_out",
+    "runs_out_of",
     "overage",
     "refused",
     "counted_at",
@@ -55,7 +59,8 @@ def restand(touched: Mapping[int, Touch | None], at: datetime) -> None:
     reached = reaches(found, at)
     before = _spent_before(found)
     judge([_reading(one, reached, before) for one in found if not one.tenant.is_closed], at)
-    _write([_standing(one, reached.get(one.tenant.pk), at) for one in found], touched)
+    ahead = prospects(found, at)
+    _write([_standing(one, reached.get(one.tenant.pk), ahead[one.tenant.pk], at) for one in found], touched)
     if reached:
         transaction.on_commit(lambda: write_reaches(bulk(), reached.values()))
 
@@ -93,29 +98,51 @@ def _is_stopped(one: Position, stops: Mapping[str, int]) -> bool:
     )
 
 
-def _standing(one: Position, reach: Reach | None, at: datetime) -> Standing:
-    rights, used, stops = one.rights, one.used, reach.stops if reach else {}
+def _standing(one: Position, reach: Reach | None, ahead: Prospect, at: datetime) -> Standing:
+    rights = one.rights
     standing = Standing(
         tenant=one.tenant,
         plan=rights.plan,
         period=rights.period.first,
         period_ends=rights.period.ends,
+        runs_out=ahead.runs_out,
+        runs_out_of=ahead.runs_out_of,
         overage=one.spent.overage,
         refused=sum(one.refused.values()),
         counted_at=at,
     )
-    limited = [limit for code, limit in rights.limits.items() if percent_of(used[code], limit) is not None]
-    if limited:
-        worst = min(limited, key=lambda limit: _risk(limit, used, stops))
-        code = worst.metric.code
-        standing.worst, standing.state = worst.metric, state_of(used[code], worst, cap_stop=stops.get(code))
-        standing.fill = standing.risk = min(percent_of(used[code], worst) or 0, MOST_PERCENT)
+    _judge_worst(standing, one, reach.stops if reach else {}, ahead.expected)
     return standing
 
 
-def _risk(limit: Limit, used: Mapping[str, int], stops: Mapping[str, int]) -> tuple[int, int, int]:
-    code = limit.metric.code
-    return risk_of(used[code], limit, cap_stop=stops.get(code))
+def _judge_worst(
+    standing: Standing, one: Position, stops: Mapping[str, int], expected: Mapping[str, int]
+) -> None:
+    """Say how the riskiest of what is limited stands; nothing where nothing is."""
+    used = one.used
+    limited = [
+        (code, limit)
+        for code, limit in one.rights.limits.items()
+        if percent_of(used[code], limit) is not None
+    ]
+    if not limited:
+        return
+
+    def risk(of: tuple[str, Limit]) -> tuple[int, int, int]:
+        code, limit = of
+        return risk_of(used[code], limit, expected.get(code, 0), cap_stop=stops.get(code))
+
+    code, worst = min(limited, key=risk)
+    end = expected.get(code)
+    standing.worst = worst.metric
+    standing.state = state_of(used[code], worst, end or 0, cap_stop=stops.get(code))
+    standing.fill = _percent(used[code], worst)
+    standing.forecast = None if end is None else _percent(end, worst)
+    standing.risk = max(standing.fill, standing.forecast or 0)
+
+
+def _percent(units: int, limit: Limit) -> int:
+    return min(percent_of(units, limit) or 0, MOST_PERCENT)
 
 
 def _write(standings: Sequence[Standing], touched: Mapping[int, Touch | None]) -> None:

@@ -1,9 +1,9 @@
-"""Keeps open accounts true without a request: changed limits, periods that begin, caps that time alone reaches."""
+"""Keeps open accounts true without a request: changed limits, begun periods, caps, forecasts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import redis
 from django.db import transaction
@@ -14,6 +14,7 @@ from billing.models import Allowance, EntitlementChange, Metric, PriceTier, Spen
 from billing.periods import period_at
 from tenants.models import Tenant
 from usage.metering.accounts import AHEAD, Opening, look, open_account, rewrite_limits
+from usage.metering.expectations import learn
 from usage.metering.standings import restand
 from usage.models import Standing
 from usage.money.levels import hour_of
@@ -76,6 +77,27 @@ def _to_begin(at: datetime) -> Sequence[int]:
     return due or list(
         Tenant.objects.filter(standing=None).order_by("pk").values_list("pk", flat=True)[:CHUNK]
     )
+
+
+def expect_use(at: datetime) -> int:
+    """Learn what the periods of tenants still bring, once in a UTC day, and judge them by it; returns how many.
+
+    Dying anywhere leaves the rest for the next run; whoever began a period meanwhile was learnt for the one before.
+    """
+    count, today = 0, at.astimezone(UTC).date()
+    while due := list(_to_expect(today)):
+        with transaction.atomic():
+            learn(list(Tenant.objects.filter(pk__in=due).order_by("pk")), at)
+            restand(dict.fromkeys(due), at)
+            Standing.objects.filter(pk__in=due).update(expected_on=today)
+        count += len(due)
+    return count
+
+
+def _to_expect(today: date) -> Iterable[int]:
+    late = Standing.objects.filter(expected_on__lt=today).order_by("expected_on", "pk")
+    new = Standing.objects.filter(expected_on=None).order_by("pk")
+    return late.values_list("pk", flat=True)[:CHUNK] or new.values_list("pk", flat=True)[:CHUNK]
 
 
 def hold_caps(at: datetime) -> int:

@@ -1,4 +1,4 @@
-"""The tables of `usage`: counts, standings, alerts and their receivers, signs of life."""
+"""The tables of `usage`: counts, standings, forecasts, alerts and their receivers, signs of life."""
 
 from usage.endpoints import AlertChoice, Endpoint, MailChoice
 from usage.models.accruals import LevelAccrual
@@ -16,6 +16,7 @@ from usage.models.counts import (
     UsageMember,
     UsagePeriod,
 )
+from usage.models.expectations import Expectation
 from usage.models.heartbeats import Heartbeat
 from usage.models.late import LateUse
 from usage.models.standing import Standing
@@ -26,6 +27,7 @@ __all__ = [
     "Daybook",
     "Delivery",
     "Endpoint",
+    "Expectation",
     "Heartbeat",
     "JudgedLimit",
     "LateUse",

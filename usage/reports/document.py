@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 
 from billing.pricing import rounded
+from usage.forecasts.histories import LOOKED_BACK
 from usage.reports.dashboard import Dashboard
 from usage.reports.meters import Meter
-from usage.reports.readings import TREND_DAYS
 
 Document = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _metric(meter: Meter) -> Document:
 def _daily(meter: Meter) -> list[Document]:
     """The last days, oldest first; a day is a UTC day."""
     today = meter.at.astimezone(UTC).date()
-    first = today - timedelta(days=TREND_DAYS - 1)
+    first = today - timedelta(days=LOOKED_BACK - 1)
     return [
         {"day": (first + timedelta(days=back)).isoformat(), "quantity": value}
         for back, value in enumerate(meter.trend)

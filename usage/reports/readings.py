@@ -12,8 +12,8 @@ from billing.models import Metric, Plan
 from billing.periods import Period, period_at, period_before
 from billing.pricing import Bill, price_of
 from tenants.models import Tenant
-from usage.forecasts.forecast import Forecast, forecast
-from usage.forecasts.paces import SLOPE_DAYS
+from usage.forecasts.forecast import Forecast, forecast, settled
+from usage.forecasts.histories import LOOKED_BACK, horizon, level_window
 from usage.metering import Gauge, is_delayed, peek
 from usage.models import Standing
 from usage.money.bills import quotes
@@ -21,9 +21,6 @@ from usage.money.capstops import cap_stops_now
 from usage.reports.counts import Counts, counts
 from usage.reports.meters import Meter
 from usage.reports.outlook import Outlook, outlook
-
-TREND_DAYS = 60
-STEP = timedelta(minutes=5)  # so often forecasts move by time alone: a poll in between finds nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
     """How the tenant stands to what `contracts` give it at `at`."""
     rights = contracts.entitlements(tenant, at)
     gauges = peek(tenant, at)
-    found = counts(tenant, rights.period, at, first=_horizon(rights, at))
+    found = counts(tenant, rights.period, at, first=horizon(tenant, rights.period, at.astimezone(UTC).date()))
     lay_over(found, gauges)
     [quote] = quotes(contracts, tenant, [rights.plan], at) if with_money else [None]
     bill = quote.bill(found.totals) if quote else None
@@ -111,12 +108,6 @@ def _last_flush(rights: Entitlements) -> datetime:
     return standing.counted_at if standing else rights.period.starts
 
 
-def _horizon(rights: Entitlements, at: datetime) -> date:
-    """The first day any page shows: of the trend, or of the period before."""
-    trend = at.astimezone(UTC).date() - timedelta(days=TREND_DAYS - 1)
-    return min(trend, period_before(rights.tenant, rights.period).first)
-
-
 def _cap_stops(
     contracts: Contracts, rights: Entitlements, found: Counts, gauges: Sequence[Gauge] | None, at: datetime
 ) -> Mapping[str, int | None]:
@@ -150,7 +141,7 @@ def _forecast(metric: Metric, found: Counts, rights: Entitlements, at: datetime)
     """Where the metric will stand when the period ends."""
     today = at.astimezone(UTC).date()
     if metric.kind == Metric.Kind.LEVEL:
-        window = [today - timedelta(days=back) for back in range(SLOPE_DAYS + 1, 0, -1)]
+        window = level_window(today)
         days = dict(zip(window, found.levels(metric.pk, window, today), strict=True))
     else:
         days = {day: found.on(metric.pk, day) for day in found.days.get(metric.pk, {})}
@@ -160,14 +151,14 @@ def _forecast(metric: Metric, found: Counts, rights: Entitlements, at: datetime)
         found.totals.get(metric.pk, 0),
         period=rights.period,
         before=period_before(rights.tenant, rights.period),
-        at=at - (at - rights.period.starts) % STEP,
+        at=settled(rights.period, at),
     )
 
 
 def _trend(metric: Metric, found: Counts, rights: Entitlements, at: datetime) -> list[int]:
     """Use on each of the last days; of a level its amount then, of members how many there were by then."""
     today = at.astimezone(UTC).date()
-    window = [today - timedelta(days=back) for back in range(TREND_DAYS - 1, -1, -1)]
+    window = [today - timedelta(days=back) for back in range(LOOKED_BACK - 1, -1, -1)]
     if metric.kind == Metric.Kind.LEVEL:
         return found.levels(metric.pk, window, today)
     values = [found.on(metric.pk, day) for day in window]
