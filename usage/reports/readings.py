@@ -87,7 +87,8 @@ def meters_of(rights: Entitlements, at: datetime) -> tuple[tuple[Meter, ...], bo
     Where nothing is live it is not said where a spend cap stops something.
     """
     gauges = peek(rights.tenant, at)
-    found = counts(rights.tenant, rights.period, at, first=_horizon(rights, at))
+    first = horizon(rights.tenant, rights.period, at.astimezone(UTC).date())
+    found = counts(rights.tenant, rights.period, at, first=first)
     lay_over(found, gauges)
     stops = {gauge.metric.code: gauge.cap_stop for gauge in gauges or ()}
     meters = sorted(_meters(rights, found, None, stops, at), key=lambda meter: meter.risk)
