@@ -1,0 +1,68 @@
+"""One round: load, a fault in the middle of it, then the comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.chaos.ledger import Balance, Leave, compare, kept
+from tests.chaos.load import Call, Load
+from tests.chaos.parties import Party
+from tests.chaos.servers import eventually
+from tests.chaos.world import World
+
+WARM = 20  # answered calls before the fault
+AFTER = 2.0  # seconds of load after it
+CATCH_UP = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A fault that is under way."""
+
+    world: World
+    load: Load
+    parties: Sequence[Party]
+    random: Random
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`do` breaks something while there is load, mends it, and says what the design lets that do."""
+
+    name: str
+    do: Callable[[Round], Leave]
+    only_calls: bool = False  # the load needs PostgreSQL for nothing
+
+
+def run(world: World, fault: Fault, random: Random) -> Balance:
+    """Do the fault once and compare."""
+    parties = world.take()
+    before = world.counted_to()
+    with Load(parties, world.ports, only_calls=fault.only_calls) as load:
+        eventually(lambda: _admitted(load) >= WARM, "the load begins")
+        eventually(lambda: world.counted_to() > before, "a flush")
+        leave = fault.do(Round(world, load, parties, random))
+        time.sleep(AFTER)
+    return _settled(world, parties, load.calls, leave)
+
+
+def _admitted(load: Load) -> int:
+    return sum(call.is_admitted for call in list(load.calls))
+
+
+def _settled(world: World, parties: Sequence[Party], calls: Sequence[Call], leave: Leave) -> Balance:
+    """Compare once all is flushed, and again after one more flush: what is counted late may be counted twice."""
+    deadline = time.monotonic() + CATCH_UP
+    while _look(world, parties, calls, leave).breaches and time.monotonic() < deadline:
+        time.sleep(0.2)
+    now = time.time()
+    eventually(lambda: world.counted_to() > now and world.is_caught_up(), "the flush catches up")
+    return _look(world, parties, calls, leave)
+
+
+def _look(world: World, parties: Sequence[Party], calls: Sequence[Call], leave: Leave) -> Balance:
+    with world.servers.sql() as books:
+        return compare(kept(books, parties), parties, calls, leave)
