@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
@@ -17,8 +17,8 @@ from tenants.viewing import noted
 from tenants.zones import show_times_in
 
 P = ParamSpec("P")
-TenantView = Callable[Concatenate[TenantRequest, P], HttpResponse]
-DjangoView = Callable[..., HttpResponse]
+TenantView = Callable[Concatenate[TenantRequest, P], HttpResponseBase]
+DjangoView = Callable[..., HttpResponseBase]
 
 Role = Membership.Role
 
@@ -35,7 +35,7 @@ def tenant_page(
 
     def decorate(view: TenantView[P]) -> DjangoView:
         @wraps(view)
-        def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             asked = as_tenant_request(request)
             _enter(asked, str(kwargs["slug"]))
             if not _may(asked, minimum_role, is_of_reader=is_of_reader):
@@ -52,7 +52,7 @@ def staff_page(view: TenantView[P]) -> DjangoView:
     """For pages of the operations team; 404 for everyone else."""
 
     @wraps(view)
-    def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_staff:
             raise Http404
         return view(as_tenant_request(request), *args, **kwargs)

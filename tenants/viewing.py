@@ -6,7 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, transaction
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from tenants.audit import Action, record
@@ -21,7 +21,7 @@ KEPT_OPEN = timedelta(days=1)  # a page that is left open is written down anew a
 LONGEST = 200  # characters of an address
 
 
-def noted(request: TenantRequest, response: HttpResponse, at: datetime) -> HttpResponse:
+def noted(request: TenantRequest, response: HttpResponseBase, at: datetime) -> HttpResponseBase:
     """The answer to staff once it is written down that they got it; a page that says why not where it can't be.
 
     Somebody's figures that were shown without a trace could never be accounted for, so they are not shown. What

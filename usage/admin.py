@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from billing.admin import cap_page, confirmation
 from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce, ReadOnlyAdmin
 from billing.admin.tenants import TenantAdmin as BilledTenantAdmin
+from tenants.admin.recording import RecordedAdmin
 from tenants.models import Tenant
 from usage.alerts.resend import resend
 from usage.amounts import money
@@ -29,7 +30,7 @@ admin.site.index_title = _("Operations")
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(admin.ModelAdmin[Threshold]):
+class ThresholdAdmin(RecordedAdmin[Threshold]):
     list_display = ("tenant", "metric", "percents")
     list_select_related = ("tenant", "metric")
     search_fields = TENANT_SEARCH

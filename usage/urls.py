@@ -5,6 +5,7 @@ from django.urls import path
 from usage.views import (
     alerts,
     api,
+    audit,
     cap,
     cost,
     costs,
@@ -84,6 +85,8 @@ urlpatterns = [
     path("staff/imports/<uuid:pending>/confirm/", imports.import_confirm, name="import_confirm"),
     path("staff/inbox/", staff.inbox, name="inbox"),
     path("staff/inbox/seen/", staff.seen, name="seen"),
+    path("staff/audit/", audit.audit, name="audit"),
+    path("staff/audit.csv", audit.audit_as_csv, name="audit_csv"),
     path("staff/health/", health.health, name="health"),
     path("api/usage", api.api_usage, name="api_usage"),
     path("healthz", ops.healthz, name="healthz"),

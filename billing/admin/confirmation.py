@@ -19,6 +19,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from billing.changes import limits_changed, tenants_on
 from billing.models import Plan
 from billing.terms import Terms, cautions, differences, terms_of
+from tenants.admin.recording import RecordedAdmin
 from tenants.models import Tenant, User
 
 # How many of the tenants have used more than the plan, as the transaction has it now, allows. Who counts use
@@ -49,7 +50,7 @@ class NotConfirmed(Exception):
         self.edit = edit
 
 
-class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]  # django-simple-history has no types
+class HistoryAdmin(RecordedAdmin[Any], SimpleHistoryAdmin):  # type: ignore[misc]  # django-simple-history has no types
     """Shows who changed what; going back is an edit like any other, so that it is checked, asked and told."""
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -22,6 +22,7 @@ from billing.focus_cells import YEARS
 from billing.models import CostBill, CostRow
 from billing.terms import plain
 from tenants.admin.confirmation import ask, is_confirmed
+from tenants.admin.recording import RecordedAdmin
 from tenants.models import User
 
 MOST_ROWS = 120  # that fit into one form; more come as a file
@@ -116,7 +117,7 @@ def _is_open(request: HttpRequest, bill: CostBill) -> bool:
 
 
 @admin.register(CostBill)
-class CostBillAdmin(admin.ModelAdmin[CostBill]):
+class CostBillAdmin(RecordedAdmin[CostBill]):
     """Nothing is overwritten: saving makes the next version, and the former keeps its header."""
 
     list_display = ("provider", "month_name", "version", "is_current", "rows", "sum", "source", "author")

@@ -17,11 +17,12 @@ from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce,
 from billing.changes import limits_changed, tenants_on
 from billing.models import Allowance, EntitlementChange, Metric, Plan, PriceTier
 from billing.terms import differences, terms_of
+from tenants.admin.recording import RecordedAdmin
 from tenants.models import User
 
 
 @admin.register(Metric)
-class MetricAdmin(admin.ModelAdmin[Metric]):
+class MetricAdmin(RecordedAdmin[Metric]):
     list_display = ("name", "code", "kind", "unit", "on_outage", "position")
     fields = ("name", "noun", "code", "kind", "unit", "on_outage", "position")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
-from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.paginator import Paginator
@@ -14,6 +13,8 @@ from django.forms import Field as FormField
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+
+from tenants.admin.recording import RecordedAdmin
 
 Row = TypeVar("Row", bound=Model)
 Parent = TypeVar("Parent", bound=Model)
@@ -34,7 +35,7 @@ class CappedPaginator(Paginator[Any]):
         return rows.order_by()[: self.CAP].count()
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Row]):
+class ReadOnlyAdmin(RecordedAdmin[Row]):
     """A list to look at: nothing is added, changed or deleted by hand."""
 
     paginator = CappedPaginator

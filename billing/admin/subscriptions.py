@@ -19,6 +19,7 @@ from billing.changes import Kind
 from billing.models import Subscription
 from billing.subscriptions import remove, schedule, subscribe
 from billing.terms import moment
+from tenants.admin.recording import RecordedAdmin
 from tenants.models import Tenant
 
 
@@ -54,7 +55,7 @@ BEGINNING = ("tenant", "plan", "starts", "reason")
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(admin.ModelAdmin[Subscription]):
+class SubscriptionAdmin(RecordedAdmin[Subscription]):
     list_display = ("tenant", "plan", "starts", "ends", "author", "reason")
     list_select_related = ("tenant", "plan", "author")
     list_filter = (ComingFilter, "plan")

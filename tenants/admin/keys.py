@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from tenants.admin.confirmation import ask, is_confirmed
+from tenants.admin.recording import RecordedAdmin
 from tenants.audit import Action, record
 from tenants.keys import revoke_key, seal
 from tenants.models import ApiKey, User
@@ -50,7 +51,7 @@ class NewKeyForm(forms.ModelForm[ApiKey]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     list_display = ("name", "prefix", "tenant", "scope", "state", "created_at", "last_used_at")
     list_select_related = ("tenant",)
     list_filter = ("scope", ("revoked_at", admin.EmptyFieldListFilter))

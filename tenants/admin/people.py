@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from tenants.admin.recording import RecordedAdmin
 from tenants.models import Membership, User
 
 
@@ -41,7 +44,7 @@ class BelongsToInline(admin.TabularInline[Membership, User]):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+class UserAdmin(RecordedAdmin[User], DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """People are found by e-mail; there are no user names."""
 
     form = UserForm
@@ -67,8 +70,16 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the st
         return self.inlines if obj else ()
 
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(RecordedAdmin[Group], DjangoGroupAdmin):
+    """What members of the operations team may do, by group."""
+
+
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin[Membership]):
+class MembershipAdmin(RecordedAdmin[Membership]):
     list_display = ("user", "tenant", "role", "created_at")
     list_select_related = ("user", "tenant")
     list_filter = ("role",)

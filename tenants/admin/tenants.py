@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tenants.admin.confirmation import ask, is_confirmed
 from tenants.admin.keys import SHOWN
+from tenants.admin.recording import RecordedAdmin
 from tenants.anchors import change_anchor
 from tenants.models import ApiKey, Membership, Tenant
 
@@ -55,7 +56,7 @@ class KeysInline(admin.TabularInline[ApiKey, Tenant]):
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin[Tenant]):
+class TenantAdmin(RecordedAdmin[Tenant]):
     """The floor above extends this: it counts, so it overrides `status_changed`."""
 
     list_display = ("name", "slug", "status", "anchor_day", "created_at")

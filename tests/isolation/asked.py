@@ -141,6 +141,7 @@ def queries_of(address: Address, side: Side) -> list[str]:
         "usage:plan": ["to=starter", "end=1"],
         "usage:alerts": ["status=failed", "channel=webhook"],
         "usage:deliveries": ["status=failed", "channel=email"],
+        "usage:audit": [f"tenant={side.tenant.slug}", "kind=viewed+as+staff", "person=nobody"],
         "usage:costs": ["only=below", "sort=-cost", "month=2026-09"],
         "usage:inbox": [urlencode({"after": after})],
         "admin:autocomplete": [urlencode({**AUTOCOMPLETE, "term": side.tenant.slug})],

@@ -89,6 +89,8 @@ usage:staff_revoke_key   GET,HEAD       in         404     404    404    404    
 usage:staff_revoke_key   POST           in         404     404    404    404    302    403    in   in         in
 usage:inbox              GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:health             GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:audit              GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:audit_csv          GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:seen               POST           in         404     404    404    404    302    302    in   in         in
 usage:seen               htmx:POST      in         404     404    404    404    200    200    in   in         in
 usage:costs              GET,HEAD       in         404     404    404    404    200    200    in   in         in

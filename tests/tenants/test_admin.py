@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
+from tenants.admin.recording import RecordedAdmin
 from tenants.anchors import period_of
+from tenants.audit import sentence
 from tenants.keys import create_key, find_key
-from tenants.models import ApiKey, Membership, Tenant, User
-from tests.conftest import MakeTenant
+from tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
+from tests.conftest import MakeTenant, MakeUser
 from tests.forms import form_data
 
 pytestmark = pytest.mark.urls("tests.tenants.urls")
@@ -207,3 +210,39 @@ class TestApiKeyAdmin:
         )
         after = ApiKey.objects.get()
         assert (after.name, after.scope, after.digest) == ("nightly", "tenant", key.digest)
+
+
+class TestRecording:
+    """What is done in the admin is kept among all that people did."""
+
+    def test_every_page_that_edits_records(self) -> None:
+        assert [one for one in site._registry.values() if not isinstance(one, RecordedAdmin)] == []
+
+    def test_keeps_who_added_changed_and_deleted_whose_row(
+        self, admin: Client, staff: User, owner: User, tenant: Tenant, make_user: MakeUser
+    ) -> None:
+        person = make_user("vera@x.example")
+        add = "/admin/tenants/membership/add/"
+        post_form(admin, add, "membership_form", user=str(person.pk), tenant=str(tenant.pk), role="viewer")
+        row = Membership.objects.get(user=person)
+        change = f"/admin/tenants/membership/{row.pk}/change/"
+        post_form(admin, change, "membership_form", role="admin")
+        post_form(admin, change, "membership_form")  # saved as it was: nothing happened
+        admin.post(f"/admin/tenants/membership/{row.pk}/delete/", {"post": "yes"})
+        kept = [(one.action, one.actor, one.tenant) for one in AuditEntry.objects.order_by("pk")]
+        assert kept == [(f"{act} in the admin", staff, tenant) for act in ("added", "changed", "deleted")]
+        texts = [sentence(one) for one in AuditEntry.objects.order_by("pk")]
+        assert texts[1].endswith("was changed in the admin: Changed Role.")
+
+    def test_of_nobodys_rows_too(self, admin: Client, staff: User) -> None:
+        post_form(admin, "/admin/auth/group/add/", "group_form", name="Clerks")
+        assert [(one.tenant, sentence(one)) for one in AuditEntry.objects.all()] == [
+            (None, "Group “Clerks” was added in the admin")
+        ]
+
+    def test_never_holds_a_password(self, admin: Client, staff: User, owner: User) -> None:
+        url = f"/admin/tenants/user/{owner.pk}/password/"
+        form = {"usable_password": "true", "password1": "horse battery 9x", "password2": "horse battery 9x"}
+        admin.post(url, form)
+        assert AuditEntry.objects.get().action == "changed in the admin"
+        assert "battery" not in str(list(AuditEntry.objects.values()))

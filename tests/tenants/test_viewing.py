@@ -21,7 +21,6 @@ pytestmark = pytest.mark.urls("tests.tenants.urls")
 
 Browser = Callable[[User], Client]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-POLL = {"headers": {"HX-Request": "true"}, "query_params": {"seen": "0"}}
 
 
 def looks() -> list[tuple[str, str, str]]:
@@ -30,6 +29,11 @@ def looks() -> list[tuple[str, str, str]]:
     return [
         (row.actor.email, row.tenant.slug, row.detail["page"]) for row in rows if row.actor and row.tenant
     ]
+
+
+def poll(client: Client) -> None:
+    """What an open page asks every few seconds."""
+    client.get("/t/northwind/?seen=0", headers={"HX-Request": "true"})
 
 
 class TestTenantPage:
@@ -70,13 +74,13 @@ class TestTenantPage:
         with django_assert_num_queries(
             5
         ) as asked:  # session, user, membership, tenant, and whether it was kept
-            client.get("/t/northwind/", **POLL)
+            poll(client)
         assert not [one for one in asked.captured_queries if "INSERT" in one["sql"]]
 
     def test_a_poll_of_a_page_that_nobody_opened_is_kept(
         self, client_for: Browser, staff: User, tenant: Tenant
     ) -> None:
-        client_for(staff).get("/t/northwind/", **POLL)
+        poll(client_for(staff))
         assert len(looks()) == 1
 
     def test_posts_are_refused_and_nothing_is_kept_of_them(

@@ -193,11 +193,9 @@ class TestEnding:
     def test_asks_first_and_then_ends_it(self, browser: Client, starter: Tenant, given: Override) -> None:
         path = page_of(starter, "end_override", pk=given.pk)
         assert "End “API calls +500” of Harbor now?" in text(browser.get(path))
-        given.refresh_from_db()
-        assert given.ends is None
+        assert Override.objects.get().ends is None
         assert browser.post(path)["Location"] == page_of(starter)
-        given.refresh_from_db()
-        assert given.ends is not None
+        assert Override.objects.get().ends is not None
         browser.post(path)
         assert "It had ended already." in text(browser.get(page_of(starter)))
 
