@@ -15,6 +15,7 @@ from usage.views import (
     keys,
     mail,
     members,
+    metric,
     ops,
     plans,
     preferences,
@@ -30,7 +31,8 @@ app_name = "usage"
 urlpatterns = [
     path("t/<slug:slug>/", tenant.overview, name="overview"),
     path("t/<slug:slug>/metrics/", tenant.metrics, name="metrics"),
-    path("t/<slug:slug>/metrics/<slug:code>/", tenant.metric, name="metric"),
+    path("t/<slug:slug>/metrics/<slug:code>/", metric.metric, name="metric"),
+    path("t/<slug:slug>/metrics/<slug:code>.csv", metric.metric_as_csv, name="metric_csv"),
     path("t/<slug:slug>/cost/", cost.cost, name="cost"),
     path("t/<slug:slug>/cost/csv/", cost.cost_as_csv, name="cost_csv"),
     path("t/<slug:slug>/plan/", plans.plan, name="plan"),

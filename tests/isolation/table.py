@@ -38,6 +38,7 @@ usage:statement          GET,HEAD       in         403     200    200    404    
 usage:statement_csv      GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:statement_json     GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:metric             GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:metric_csv         GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:cost               GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:cost_csv           GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:plan               GET,HEAD       in         200     200    200    404    200    200    in   in         in

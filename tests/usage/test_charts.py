@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 
 import pytest
@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from billing.models import Metric
 from usage.reports.charts import bar, number, percent, share, spark, strip, ticks
-from usage.reports.daily import Day, Plot, daily_chart
+from usage.reports.columns import Column
+from usage.reports.daily import Plot, daily_chart
+from usage.reports.slots import days_between
 
 CALLS = Metric(code="api_calls", name="API calls", noun="calls", kind=Metric.Kind.SUM)
 STORAGE = Metric(
     code="storage", name="Storage", noun="storage", kind=Metric.Kind.LEVEL, unit=Metric.Unit.BYTES
 )
-NOVEMBER = [date(2026, 11, 1) + timedelta(days=n) for n in range(30)]
+NOVEMBER = days_between(date(2026, 11, 1), date(2026, 12, 1))
 
 
 class TestNumber:
@@ -130,15 +132,18 @@ def plot(metric: Metric = CALLS, days: int = 23, *, is_period: bool = True, limi
     """A month with two labels, 10 and 5 a day."""
     return Plot(
         metric=metric,
-        days=[Day(on, (10, 5), 15, 15 * (n + 1)) for n, on in enumerate(NOVEMBER[:days])],
+        columns=[Column(slot, (10, 5), 15, 15 * (n + 1)) for n, slot in enumerate(NOVEMBER[:days])],
         series=["GET /a", "Other"],
         has_rest=True,
-        window=NOVEMBER,
-        is_period=is_period,
+        slots=NOVEMBER,
+        has_sum=is_period,
+        is_standing=metric.kind == Metric.Kind.LEVEL,
         limit=limit,
         limit_text="Limit 1k",
+        limit_end=" · stops at the limit",
         now=0.75 if is_period else None,
         clock="Today 12:00",
+        each="Per day",
     )
 
 

@@ -20,7 +20,8 @@ REMEMBERED_SECONDS = 60
 # what: used and level (totals), day (units of a label on a day), open and close (a level before its first move and
 # after the last of a day), refused (by cause, in the label).
 # Closed days are read where they are added up, the rest hour by hour: from the first day that is open, or was written
-# to since. No day is so far back that its hours may have been dropped.
+# to since. No day is so far back that its hours may have been dropped. Units are read before %(until)s, levels to the
+# end: the first move after a window says at what they stood in it. With %(metric)s, that one alone.
 SOURCES = """
 WITH fresh AS (
     SELECT day, day::timestamp AT TIME ZONE 'UTC' AS since FROM (SELECT LEAST(
@@ -30,19 +31,23 @@ WITH fresh AS (
 ), levels AS (
     SELECT metric_id, day, NULL::timestamptz AS hour, 0 AS epoch, opening, closing
     FROM usage_levelday WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day < (SELECT day FROM fresh)
+    AND (%(metric)s::bigint IS NULL OR metric_id = %(metric)s)
     UNION ALL
     SELECT metric_id, (hour AT TIME ZONE 'UTC')::date, hour, epoch, closing - added + removed, closing
     FROM usage_levelhour WHERE tenant_id = %(tenant)s
-    AND hour >= %(since)s AND hour >= (SELECT since FROM fresh) AND hour < %(until)s
+    AND hour >= %(since)s AND hour >= (SELECT since FROM fresh) AND hour < %(ends)s
+    AND (%(metric)s::bigint IS NULL OR metric_id = %(metric)s)
 )
 """
 DAYS = """
 SELECT 'day' AS what, metric_id, day, label, quantity
 FROM usage_usageday WHERE tenant_id = %(tenant)s AND day >= %(first)s AND day < (SELECT day FROM fresh)
+AND day < (%(until)s AT TIME ZONE 'UTC')::date AND (%(metric)s::bigint IS NULL OR metric_id = %(metric)s)
 UNION ALL
 SELECT 'day', metric_id, (hour AT TIME ZONE 'UTC')::date, label, sum(quantity)::bigint
 FROM usage_usagehour WHERE tenant_id = %(tenant)s
-AND hour >= %(since)s AND hour >= (SELECT since FROM fresh) AND hour < %(until)s GROUP BY 2, 3, 4
+AND hour >= %(since)s AND hour >= (SELECT since FROM fresh) AND hour < %(until)s
+AND (%(metric)s::bigint IS NULL OR metric_id = %(metric)s) GROUP BY 2, 3, 4
 UNION ALL
 (SELECT DISTINCT ON (metric_id, day) 'close', metric_id, day, '', closing
  FROM levels ORDER BY metric_id, day, hour DESC, epoch DESC)
@@ -58,10 +63,6 @@ FROM usage_usagelevel WHERE tenant_id = %(tenant)s GROUP BY metric_id
 UNION ALL
 SELECT 'refused', metric_id, NULL, cause, sum(refused)::bigint
 FROM usage_refusalhour WHERE tenant_id = %(tenant)s AND hour >= %(refused_since)s GROUP BY metric_id, cause
-"""
-REFUSALS = """
-SELECT hour, cause, sum(refused)::bigint FROM usage_refusalhour
-WHERE tenant_id = %s AND metric_id = %s AND hour >= %s GROUP BY hour, cause ORDER BY hour DESC, cause LIMIT %s
 """
 
 
@@ -86,6 +87,7 @@ class Counts:
     )  # units by label; of a level: added
     closes: dict[int, dict[date, int]] = field(default_factory=dict)
     opens: dict[int, int] = field(default_factory=dict)
+    first: date = date.min  # the first day that was read
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -128,17 +130,9 @@ class Counts:
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-class RefusalHourRow(NamedTuple):
-    """Refused charges of one cause in one hour."""
-
-    hour: datetime
-    cause: str
-    refused: int
-
-
 def counts(tenant: Tenant, period: Period, at: datetime, *, first: date) -> Counts:
     """Totals of `period`, refusals of the last 24 h, and the days from `first` to `at`."""
-    found = Counts()
+    found = Counts(first=first)
     today = at.astimezone(UTC).date()
     key = f"days:{tenant.pk}:{first}:{today}"
     closed: list[Row] | None = cache.get(key)
@@ -152,11 +146,20 @@ def counts(tenant: Tenant, period: Period, at: datetime, *, first: date) -> Coun
     return found
 
 
-def refusals(tenant: Tenant, metric_id: int, *, since: datetime, most: int = 12) -> list[RefusalHourRow]:
-    """Refused charges by hour and cause, newest first."""
+def days_of(
+    tenant: Tenant, metric_id: int, at: datetime, *, first: date, until: datetime, now: int
+) -> Counts:
+    """The same of one metric, for days that `counts` has not read: units from `first` to before `until`.
+
+    `now`: what it stands at, for levels. One query.
+    """
+    found = Counts(totals={metric_id: now})
     with connection.cursor() as cursor:
-        cursor.execute(REFUSALS, [tenant.pk, metric_id, since, most])
-        return [RefusalHourRow(*row) for row in cursor]
+        cursor.execute(
+            f"{SOURCES} {DAYS}", _values(tenant, at, first) | {"until": until, "metric": metric_id}
+        )
+        found.add(Row(*row) for row in cursor)
+    return found
 
 
 def midnight(day: date) -> datetime:
@@ -164,15 +167,20 @@ def midnight(day: date) -> datetime:
 
 
 def _read(tenant: Tenant, period: Period, at: datetime, first: date) -> list[Row]:
-    values: dict[str, int | date | datetime] = {
+    values = _values(tenant, at, first)
+    values |= {"period": period.first, "refused_since": at - timedelta(days=1)}
+    with connection.cursor() as cursor:
+        cursor.execute(f"{SOURCES} {TOTALS} UNION ALL {DAYS}", values)
+        return [Row(*row) for row in cursor]
+
+
+def _values(tenant: Tenant, at: datetime, first: date) -> dict[str, int | date | datetime | None]:
+    return {
         "tenant": tenant.pk,
-        "period": period.first,
+        "metric": None,
         "first": first,
         "since": midnight(first),
         "kept": (at - settings.HEADROOM_KEEP_HOURS).astimezone(UTC).date(),
         "until": at + timedelta(days=1),
-        "refused_since": at - timedelta(days=1),
+        "ends": at + timedelta(days=1),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(f"{SOURCES} {TOTALS} UNION ALL {DAYS}", values)
-        return [Row(*row) for row in cursor]

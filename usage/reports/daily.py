@@ -1,74 +1,66 @@
-"""The chart of a metric by day: geometry for two panels, the period to date above and each day below."""
+"""The chart of a metric by day or hour: geometry for two panels, the period to date above and each slot below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
 from billing.models import Metric
-from usage import units
-from usage.reports import dates
+from usage.reports.ahead import Ahead, cast_of, highest, out_of, pace_of
 from usage.reports.charts import number, ticks
-from usage.reports.shapes import (
-    TIP_WIDTH,
-    DailyChart,
-    LimitLine,
-    Mark,
-    NowLine,
-    Panel,
-    Rect,
-    Tip,
-)
+from usage.reports.columns import Column
+from usage.reports.shapes import DailyChart, LimitLine, NowLine, Panel, Rect
+from usage.reports.slots import Slot
+from usage.reports.tips import marks, tips
 
-BAR, INSET = 0.76, 0.12  # of a day's width
+BAR, INSET = 0.76, 0.12  # of a slot's width
 GAP = 0.8  # px between the parts of a stack
 COLOURS, REST = ("1", "2", "3"), "6"
-
-
-class Day(NamedTuple):
-    """One day: units by series, their sum, and the total with it (of a level: the amount at its end)."""
-
-    on: date
-    parts: tuple[int, ...]
-    total: int
-    to_date: int
+GHOST = "ghost"
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What is to be drawn: the days so far, the names of their parts, and what bounds them."""
+    """What is to be drawn: the columns so far, the names of their parts, and what bounds them."""
 
     metric: Metric
-    days: Sequence[Day]
+    columns: Sequence[Column]
     series: Sequence[str]
     has_rest: bool  # the last of the series stands for all other labels
-    window: Sequence[date]  # every day of it, also those to come
-    is_period: bool  # whether a total to date has a meaning
+    slots: Sequence[Slot]  # all of the window, also those to come
+    has_sum: bool  # whether a total to date has a meaning
+    is_standing: bool  # whether it is a level's amounts that are drawn
     limit: int | None
     limit_text: str
+    limit_end: str  # what happens there
     now: float | None  # share of the window that is over
     clock: str
-
-    @property
-    def is_level(self) -> bool:
-        return self.metric.kind == Metric.Kind.LEVEL
+    each: str  # what a bar of the lower panel is: “Per day”
+    ahead: Ahead | None = None
 
     @property
     def pitch(self) -> float:
-        return 100 / len(self.window)
+        return 100 / len(self.slots)
+
+
+class _Panels(NamedTuple):
+    """Totals above, slots below; one of them is not there where it has no meaning."""
+
+    upper: Panel | None
+    lower: Panel | None
 
 
 def daily_chart(plot: Plot) -> DailyChart:
     """The chart of `plot`; a level has one panel, so has a window that is no period."""
-    upper, lower = _panels(plot)
-    panels = tuple(panel for panel in (upper, lower) if panel)
+    upper, lower = drawn = _panels(plot)
+    panels = tuple(panel for panel in drawn if panel)
     foot = panels[-1].zero
-    bars = [*(_to_date(plot, upper) if upper else ()), *(_each_day(plot, lower) if lower else ())]
+    bars = [*(_to_date(plot, upper) if upper else ()), *(_each(plot, lower) if lower else ())]
     line = _limit_line(plot, upper) if upper else None
+    ahead, now = plot.ahead, plot.now or 0.0
     return DailyChart(
         height=foot + 24,
         foot=foot,
@@ -79,38 +71,55 @@ def daily_chart(plot: Plot) -> DailyChart:
         bars=tuple(bars),
         limit=line,
         now=_now_line(plot),
-        marks=tuple(_marks(plot)),
-        tips=tuple(_tip(plot, index, day) for index, day in enumerate(plot.days)),
+        marks=tuple(marks(plot.slots)),
+        tips=tuple(
+            tips(
+                plot.metric,
+                plot.slots,
+                plot.columns,
+                ahead.days if ahead else (),
+                series=plot.series if len(plot.series) > 1 and not plot.is_standing else (),
+                is_standing=plot.is_standing,
+                has_sum=plot.has_sum,
+            )
+        ),
+        ghosts=tuple(_ghosts(plot, ahead, lower)) if ahead and lower else (),
+        cast=cast_of(ahead, upper, len(plot.slots), now) if ahead and upper else None,
+        out=out_of(ahead.outcome, upper.y(plot.limit or 0)) if ahead and ahead.outcome and upper else None,
+        pace=pace_of(ahead.lasting, lower, now) if ahead and ahead.lasting and lower else None,
     )
 
 
-def _panels(plot: Plot) -> tuple[Panel | None, Panel | None]:
-    highest = max((day.to_date for day in plot.days), default=0)
+def _panels(plot: Plot) -> _Panels:
     # Above the limit there is room for its text.
-    upper = tuple(ticks(max(highest, (plot.limit or 0) * 11 // 10), most=6, on=plot.limit))
-    busiest = max((day.total for day in plot.days), default=0)
-    lower = tuple(ticks(busiest, most=5 if not plot.is_period else 3))
-    if plot.is_level:
-        return Panel(_("At the end of each day"), 10, 18, 250, upper), None
-    if not plot.is_period:
-        return None, Panel(_("Per day"), 10, 28, 206, lower)
-    return Panel(_("Period to date"), 10, 18, 250, upper), Panel(_("Per day"), 282, 300, 406, lower)
+    reached = max(max((one.to_date for one in plot.columns), default=0), (plot.limit or 0) * 11 // 10)
+    upper = tuple(ticks(highest(reached, plot.ahead), most=6, on=plot.limit))
+    totals = [
+        *(one.total for one in plot.columns),
+        *(one.total for one in (plot.ahead.days if plot.ahead else ())),
+    ]
+    lower = tuple(ticks(max(totals, default=0), most=3 if plot.has_sum else 5))
+    if plot.is_standing:
+        return _Panels(Panel(plot.each, 10, 18, 250, upper), None)
+    if not plot.has_sum:
+        return _Panels(None, Panel(plot.each, 10, 28, 206, lower))
+    return _Panels(Panel(_("Period to date"), 10, 18, 250, upper), Panel(plot.each, 282, 300, 406, lower))
 
 
 def _to_date(plot: Plot, panel: Panel) -> Iterator[Rect]:
-    """What was there the day before, pale, and on top of it what the day added; a level is one bar."""
-    for index, day in enumerate(plot.days):
-        before = 0 if plot.is_level else day.to_date - day.total
+    """What was there before, pale, and on top of it what the slot added; a level is one bar."""
+    for index, one in enumerate(plot.columns):
+        before = 0 if plot.is_standing else one.to_date - one.total
         if before:
             yield _rect(plot, index, "was", panel.y(before), panel.zero)
-        if day.to_date > before:
-            yield _rect(plot, index, "add", panel.y(day.to_date), panel.y(before))
+        if one.to_date > before:
+            yield _rect(plot, index, "add", panel.y(one.to_date), panel.y(before))
 
 
-def _each_day(plot: Plot, panel: Panel) -> Iterator[Rect]:
-    for index, day in enumerate(plot.days):
+def _each(plot: Plot, panel: Panel) -> Iterator[Rect]:
+    for index, one in enumerate(plot.columns):
         below = 0
-        for place, part in enumerate(day.parts):
+        for place, part in enumerate(one.parts):
             if part:
                 bottom, top = panel.y(below), panel.y(below + part)
                 yield _rect(
@@ -121,6 +130,14 @@ def _each_day(plot: Plot, panel: Panel) -> Iterator[Rect]:
                     max(bottom - GAP, top + 0.4),
                 )
             below += part
+
+
+def _ghosts(plot: Plot, ahead: Ahead, panel: Panel) -> Iterator[Rect]:
+    """What is still expected of today, and of the days after it."""
+    first = len(plot.columns) - 1
+    for index, one in enumerate(ahead.days, first):
+        if one.rest:
+            yield _rect(plot, index, GHOST, panel.y(one.total), panel.y(one.total - one.rest))
 
 
 def colour(series: Sequence[str], place: int, *, has_rest: bool) -> str:
@@ -139,7 +156,7 @@ def _limit_line(plot: Plot, panel: Panel) -> LimitLine | None:
     if plot.limit is None or not plot.limit:
         return None
     y = panel.y(plot.limit)
-    return LimitLine(number(y), number(y - 7), plot.limit_text)
+    return LimitLine(number(y), number(y - 7), plot.limit_text, plot.limit_end)
 
 
 def _now_line(plot: Plot) -> NowLine | None:
@@ -150,39 +167,3 @@ def _now_line(plot: Plot) -> NowLine | None:
         return NowLine(number(x), number(x), "end", -6, plot.clock)
     # Left of the middle the text would lie on the panel's title.
     return NowLine(number(x), number(max(x, 14)), "start", 6, plot.clock)
-
-
-def _marks(plot: Plot) -> Iterator[Mark]:
-    """Every fifth day, of long windows every tenth; the month where it is new."""
-    step, month = (5 if len(plot.window) <= 31 else 10), 0
-    for place, index in enumerate([0, *range(step - 1, len(plot.window), step)]):
-        on = plot.window[index]
-        text = str(on.day) if on.month == month else dates.short(on)
-        month = on.month
-        yield Mark(number((index + 0.5) * plot.pitch), text, place % 2 == 1)
-
-
-def _tip(plot: Plot, index: int, day: Day) -> Tip:
-    written = dates.weekday(day.on)
-    total, to_date = units.number(plot.metric, day.total), units.number(plot.metric, day.to_date)
-    rows = [] if len(plot.series) < 2 or plot.is_level else list(zip(plot.series, day.parts, strict=True))
-    is_left = index < len(plot.window) / 2
-    begin = 41 + 16 * len(rows) + (2 if rows else 0)
-    sums = [(begin, _("At its end"), to_date)] if plot.is_level else [(begin, _("Day"), total)]
-    if plot.is_period and not plot.is_level:
-        sums.append((begin + 15, _("To date"), to_date))
-    return Tip(
-        on=day.on,
-        spoken=f"{written}: " + ", ".join(f"{name} {figure}" for _y, name, figure in sums),
-        x=number(index * plot.pitch),
-        width=number(plot.pitch),
-        at=number((index + is_left) * plot.pitch),
-        shift=8 if is_left else -TIP_WIDTH - 8,
-        height=sums[-1][0] + 20,
-        title=written,
-        rows=tuple(
-            (41 + 16 * place, name if len(name) <= 16 else f"{name[:15]}…", units.number(plot.metric, part))
-            for place, (name, part) in enumerate(rows)
-        ),
-        sums=tuple(sums),
-    )

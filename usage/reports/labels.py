@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -25,6 +25,8 @@ class LabelRow:
     share: str
     width: str
     change: str  # against the period before; empty where not asked for
+    address: str = ""  # of the page with this label alone
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,18 @@ class Labels:
 
 
 def labels(
-    metric: Metric, found: Mapping[str, int], *, most: int, before: Mapping[str, int] | None = None
+    metric: Metric,
+    found: Mapping[str, int],
+    *,
+    most: int,
+    before: Mapping[str, int] | None = None,
+    address_of: Callable[[str], str] | None = None,
+    chosen: str | None = None,
 ) -> Labels:
-    """`found` (units by label, the largest first) cut after `most`; `before`: the same for the period before."""
+    """`found` (units by label, the largest first) cut after `most`; `before`: the same for the period before.
+
+    `address_of`: where one label alone is shown, which `chosen` is already.
+    """
     named = [label for label in found if label != OTHER][:most]
     rest = [label for label in found if label not in named]
     total, highest = sum(found.values()), max(found.values(), default=0)
@@ -62,6 +73,8 @@ def labels(
             share=f"{percent(amount, total)} %",
             width=share(min(amount, highest), highest),
             change="" if was is None else change(amount, was),
+            address=address_of(of[0]) if address_of and len(of) == 1 else "",
+            is_chosen=chosen is not None and of == [chosen],
         )
 
     rows = [row(label or _("no label"), bool(label), [label]) for label in named]

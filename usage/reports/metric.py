@@ -1,46 +1,29 @@
-"""One metric of a tenant in a window of days: its figures, chart, table, labels and refusals."""
+"""One metric of a tenant in a window: chart, table, labels and refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, timedelta
 
 from django.utils.translation import gettext as _
 
-from billing.models import Metric, Plan
-from billing.periods import Period, period_before
+from billing.models import Metric
+from billing.periods import period_before
 from tenants.models import Tenant
-from usage.reports import dates
-from usage.reports.counts import Counts, refusals
-from usage.reports.daily import Day, Plot, colour, daily_chart
-from usage.reports.labels import OTHER, Labels, labels
+from usage.reports.ahead import ahead_of
+from usage.reports.columns import Column, Expected, Part, columns, expected, label_name, parts_of
+from usage.reports.daily import Plot, colour, daily_chart
+from usage.reports.labels import Labels, labels
+from usage.reports.measured import Measured, measured
 from usage.reports.meters import Meter
-from usage.reports.readings import Reading, reading
+from usage.reports.metric_table import Layout, Table, table
+from usage.reports.readings import Reading
+from usage.reports.refused import RefusalRow, refused_in
 from usage.reports.shapes import DailyChart
-from usage.reports.summary import Tile, blocked, meter_tiles
-from usage.reports.versions import version_of
-from usage.reports.windows import WINDOWS, Window, window_of
+from usage.reports.windows import LABELS, NAMES, TOTAL, Asked, Window, window_of
 
-SERIES = 3  # labels with a colour of their own
-BREAKDOWN = 10
-REFUSAL_DAYS = 30
-
-
-class NoSuchMetric(LookupError):
-    """The tenant's plan has no metric of this code."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One day in the table beside the chart."""
-
-    on: date
-    parts: tuple[str, ...]
-    total: str
-    removed: str
-    to_date: str
+BREAKDOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +39,43 @@ class Series:
         return f"f{self.css.removeprefix('s')}"
 
 
-class RefusalRow(NamedTuple):
-    """Refusals of one cause in one hour."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A link of a switch: its id, its address and its words."""
 
-    hour: datetime
-    when: str
-    policy: str
-    refused: int
+    id: str
+    address: str
+    text: str
+    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class MetricReport:
+    """One window of a metric as the page and its file show it."""
+
     tenant: Tenant
-    plan: Plan
-    period: Period
-    at: datetime
     meter: Meter
-    others: tuple[Meter, ...]
+    asked: Asked
     window: Window
+    layout: Layout
     chart: DailyChart
     series: tuple[Series, ...]
-    rows: tuple[TableRow, ...]
+    table: Table
     labels: Labels | None
-    refusals: tuple[RefusalRow, ...]
-    causes: Mapping[str, int]
-    counted_to: datetime
-    is_delayed: bool
+    refusals: Sequence[RefusalRow]
+    is_empty: bool
 
     @property
-    def refused(self) -> int:
-        """Refused charges of the last 24 hours."""
-        return sum(self.causes.values())
+    def title(self) -> str:
+        return _("Use by hour") if self.window.is_hourly else _("Use by day")
 
     @property
-    def tiles(self) -> list[Tile]:
-        return list(meter_tiles(self.meter, self.plan))
+    def named(self) -> str:
+        """The chart's name: “API calls by day, 1–30 Nov 2026”."""
+        text = (
+            _("%(name)s by hour, %(window)s") if self.window.is_hourly else _("%(name)s by day, %(window)s")
+        )
+        return text % {"name": self.meter.metric.name, "window": self.window.text}
 
     @property
     def described(self) -> str:
@@ -106,132 +91,123 @@ class MetricReport:
         return _("Where they were first seen") if is_members else _("Method and route pattern")
 
     @property
-    def blocked(self) -> str:
-        return blocked(self.causes)
+    def has_legend(self) -> bool:
+        return self.layout.has_parts and not self.layout.is_standing
 
     @property
-    def ranges(self) -> list[tuple[str, str]]:
-        """The windows to choose from, with their names."""
-        return list(zip(WINDOWS, (_("This period"), _("Previous"), _("30 d"), _("60 d")), strict=True))
+    def ranges(self) -> list[Choice]:
+        """The windows to choose from; view and label are kept."""
+        return [
+            Choice(f"go-{code}", self.asked.address(range=code), str(name), code == self.window.code)
+            for code, name in NAMES.items()
+        ]
 
     @property
-    def version(self) -> str:
-        """Differs whenever the polled figures would look different, except for “counted to”."""
-        return version_of([self.meter], self.causes, self.plan.name, self.is_delayed)
+    def views(self) -> list[Choice]:
+        """Bars solid or by label; no choice where a level or one label is drawn, or there is but one."""
+        if self.layout.is_standing or self.asked.label is not None or self.labels is None:
+            return []
+        return [
+            Choice(f"go-{code}", self.asked.address(view=code), name, code == self.asked.view)
+            for code, name in ((TOTAL, _("Total")), (LABELS, _("By label")))
+        ]
+
+    @property
+    def here(self) -> str:
+        """The query of what is on screen, for its file."""
+        return self.asked.address()
+
+    @property
+    def only(self) -> str:
+        """The one label that is shown; empty where all are."""
+        return "" if self.asked.label is None else label_name(self.asked.label)
+
+    @property
+    def all_labels(self) -> str:
+        """The address without the label."""
+        return self.asked.address(label=None)
 
 
-def metric_report(tenant: Tenant, code: str, window: str, at: datetime, *, with_money: bool) -> MetricReport:
-    """The report on the metric of this code; an unknown window is the current period. Raises NoSuchMetric."""
-    read = reading(tenant, at, with_money=with_money)
-    meter = next((one for one in read.meters if one.metric.code == code), None)
-    if meter is None:
-        raise NoSuchMetric(f"{read.plan} has no metric {code!r}.")
-    shown = window_of(read.period, period_before(tenant, read.period), window, at)
-    parts = _parts(read.counts, meter.metric, shown)
-    days = _days(read.counts, meter.metric, shown, parts, at)
-    names = [_name(part) for part in parts]
-    plot = _plot(meter, shown, days, names, parts[-1] == OTHER, at)
+def metric_report(read: Reading, meter: Meter, asked: Asked) -> MetricReport:
+    """The metric in the window that is asked for; three queries at most."""
+    window = window_of(read.period, period_before(read.tenant, read.period), asked, read.at)
+    found = measured(read, meter.metric, window)
+    parts = parts_of(found, asked)
+    made = columns(found, parts)
+    is_ahead = window.is_current and asked.label is None and meter.forecast is not None
+    days = list(expected(meter.forecast, made)) if is_ahead and meter.forecast else []
+    layout = Layout(meter.metric, window, parts, asked.label is not None, bool(days))
+    names = [part.name for part in parts]
     return MetricReport(
-        tenant=tenant,
-        plan=read.plan,
-        period=read.period,
-        at=at,
+        tenant=read.tenant,
         meter=meter,
-        others=read.meters,
-        window=shown,
-        chart=daily_chart(plot),
+        asked=asked,
+        window=window,
+        layout=layout,
+        chart=daily_chart(_plot(meter, layout, made, days)),
         series=tuple(
-            Series(colour(names, place, has_rest=plot.has_rest), name) for place, name in enumerate(names)
+            Series(colour(names, place, has_rest=_has_rest(parts)), name) for place, name in enumerate(names)
         ),
-        rows=tuple(_row(meter, day, days[index - 1] if index else None) for index, day in enumerate(days)),
-        labels=_labels(read, meter.metric, shown),
-        refusals=tuple(_refusals(tenant, meter, at)),
-        causes=read.counts.refused.get(meter.metric.pk, {}),
-        counted_to=read.counted_to,
-        is_delayed=read.is_delayed,
+        table=table(layout, made, days),
+        labels=_labels(read, found, meter.metric, window, asked),
+        refusals=refused_in(read.tenant, meter, window, read.at),
+        is_empty=not any(one.total or one.to_date or one.removed for one in made),
     )
 
 
-def _parts(found: Counts, metric: Metric, window: Window) -> list[str]:
-    """The labels that get a colour; the last stands for all others."""
-    names = list(found.labels(metric.pk, window.first, window.until))
-    if len(names) < 2:
-        return names or [""]
-    named = [name for name in names if name != OTHER][:SERIES]
-    return [*named, OTHER] if len(named) < len(names) else named
+def _has_rest(parts: Sequence[Part]) -> bool:
+    return parts[-1].label is None
 
 
-def _name(label: str) -> str:
-    return _("Other") if label == OTHER else label or _("no label")
-
-
-def _days(found: Counts, metric: Metric, window: Window, parts: Sequence[str], at: datetime) -> list[Day]:
-    """The days of the window that have begun."""
-    today = at.astimezone(UTC).date()
-    begun = [day for day in window.days if day <= today]
-    is_level = metric.kind == Metric.Kind.LEVEL
-    amounts = found.levels(metric.pk, begun, today) if is_level and begun else []
-    days, to_date = [], 0
-    for index, on in enumerate(begun):
-        units = found.days.get(metric.pk, {}).get(on, {})
-        own = [units.get(part, 0) for part in parts]
-        if parts[-1] == OTHER:
-            own[-1] = sum(units.values()) - sum(own[:-1])
-        to_date = amounts[index] if is_level else to_date + sum(own)
-        days.append(Day(on, tuple(own), sum(own), to_date))
-    return days
-
-
-def _plot(
-    meter: Meter, window: Window, days: Sequence[Day], names: Sequence[str], has_rest: bool, at: datetime
-) -> Plot:
-    is_now = window.code == "period"
-    has_limit = is_now or (meter.is_level and window.code != "previous")
+def _plot(meter: Meter, layout: Layout, made: Sequence[Column], days: Sequence[Expected]) -> Plot:
+    window = layout.window
+    has_limit = window.is_current or (layout.is_standing and window.ends > meter.at)
+    enforcement = f"{meter.enforcement[:1].lower()}{meter.enforcement[1:]}"
     return Plot(
         metric=meter.metric,
-        days=days,
-        series=names,
-        has_rest=has_rest,
-        window=window.days,
-        is_period=window.period is not None,
-        limit=meter.size if has_limit else None,
-        limit_text=f"{meter.limit_mark} · {meter.enforcement[:1].lower()}{meter.enforcement[1:]}",
-        now=window.period.elapsed(at) if is_now and window.period else None,
-        clock=_("Today %(time)s") % {"time": f"{at.astimezone(UTC):%H:%M}"},
+        columns=made,
+        series=[part.name for part in layout.parts],
+        has_rest=_has_rest(layout.parts),
+        slots=window.slots,
+        has_sum=layout.has_sum,
+        is_standing=layout.is_standing,
+        limit=meter.size if has_limit and not layout.is_filtered else None,
+        limit_text=meter.limit_mark,
+        limit_end=f" · {enforcement}",
+        now=window.period.elapsed(meter.at) if window.is_current and window.period else None,
+        clock=_("Today %(time)s") % {"time": f"{meter.at.astimezone(UTC):%H:%M}"},
+        each=_each(meter.metric, layout),
+        ahead=ahead_of(meter, days),
     )
 
 
-def _row(meter: Meter, day: Day, before: Day | None) -> TableRow:
-    removed = max(0, before.to_date + day.total - day.to_date) if before else 0
-    return TableRow(
-        on=day.on,
-        parts=tuple(meter.number(part) for part in day.parts),
-        total=meter.number(day.total),
-        removed=meter.number(removed),
-        to_date=meter.number(day.to_date),
-    )
+def _each(metric: Metric, layout: Layout) -> str:
+    """What a bar is."""
+    is_hourly = layout.window.is_hourly
+    if layout.is_standing:
+        return _("At the end of each hour") if is_hourly else _("At the end of each day")
+    if metric.kind == Metric.Kind.LEVEL:
+        return _("Added per hour") if is_hourly else _("Added per day")
+    if metric.kind == Metric.Kind.DISTINCT:
+        return _("First seen per hour") if is_hourly else _("First seen per day")
+    return _("Per hour") if is_hourly else _("Per day")
 
 
-def _refusals(tenant: Tenant, meter: Meter, at: datetime) -> Iterator[RefusalRow]:
-    burst = meter.limit.burst
-    policies = {
-        "limit": _("limit %(size)s") % {"size": meter.size_text},
-        "cap": _("spend cap"),
-        "burst": _("burst %(burst)s / min") % {"burst": meter.number(burst)} if burst else _("burst"),
-    }
-    for row in refusals(tenant, meter.metric.pk, since=at - timedelta(days=REFUSAL_DAYS)):
-        yield RefusalRow(row.hour, dates.when(row.hour, at), policies.get(row.cause, row.cause), row.refused)
-
-
-def _labels(read: Reading, metric: Metric, window: Window) -> Labels | None:
+def _labels(read: Reading, found: Measured, metric: Metric, window: Window, asked: Asked) -> Labels | None:
     """Use by label, against the same number of days of the period before where the window is the period."""
-    found = read.counts.labels(metric.pk, window.first, window.until)
-    if not found:
+    if not found.labels:
         return None
     before = None
-    if window.code == "period" and window.period:
+    if window.is_current and window.period:
         past = period_before(read.tenant, window.period)
         so_far = (read.at.astimezone(UTC).date() - window.first).days + 1
         end = min(past.until, past.first + timedelta(days=so_far))
         before = read.counts.labels(metric.pk, past.first, end)
-    return labels(metric, found, most=BREAKDOWN, before=before)
+    return labels(
+        metric,
+        found.labels,
+        most=BREAKDOWN,
+        before=before,
+        address_of=lambda label: asked.address(label=label),
+        chosen=asked.label,
+    )

@@ -1,9 +1,8 @@
-"""The pieces a daily chart is drawn from: bars, lines, texts, tips; numbers are ready for SVG attributes."""
+"""The pieces a metric's chart is drawn from: bars, lines, texts, tips; numbers are ready for SVG attributes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import NamedTuple
 
 from billing.models import Metric
@@ -41,9 +40,9 @@ class Mark(NamedTuple):
 
 
 class Tip(NamedTuple):
-    """What a day says when it is pointed at or focused: rows of (y, name, number)."""
+    """What a slot says when it is pointed at or focused: rows of (y, name, number)."""
 
-    on: date
+    key: str  # of its row in the table
     spoken: str
     x: str
     width: str
@@ -82,9 +81,12 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class LimitLine:
+    """The limit, and what happens there: its end is left out where there is little room."""
+
     y: str
     text_y: str
     text: str
+    end: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,39 @@ class NowLine:
     text_x: str
     anchor: str
     shift: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A forecast: paths in a box of their own, whose x counts slots and whose y is the chart's."""
+
+    view: str
+    top: int
+    height: int
+    band: str
+    line: str
+    end_y: str
+    end_text: str
+
+
+class OutMark(NamedTuple):
+    """Where a limit is met."""
+
+    x: str
+    y: str
+    text_y: str
+    anchor: str
+    shift: int
+    text: str
+    is_refused: bool
+
+
+class PaceLine(NamedTuple):
+    """What a day may use so that the rest lasts, from now to the end."""
+
+    x: str
+    y: str
     text: str
 
 
@@ -109,6 +144,10 @@ class DailyChart:
     now: NowLine | None
     marks: tuple[Mark, ...]
     tips: tuple[Tip, ...]
+    ghosts: tuple[Rect, ...] = ()  # what days to come are expected to count
+    cast: Cast | None = None
+    out: OutMark | None = None
+    pace: PaceLine | None = None
 
     @property
     def text_foot(self) -> int:

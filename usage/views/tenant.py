@@ -1,8 +1,8 @@
-"""The pages of a tenant's own people: overview and metrics."""
+"""The first page of a tenant's own people: their overview."""
 
 from __future__ import annotations
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -13,8 +13,6 @@ from tenants.models import ApiKey, Tenant
 from tenants.requests import TenantRequest
 from usage.reports import dashboard
 from usage.reports.coming import coming
-from usage.reports.metric import NoSuchMetric, metric_report
-from usage.reports.windows import WINDOWS
 from usage.views.polling import answer_poll
 
 
@@ -44,25 +42,6 @@ def metrics(request: TenantRequest, slug: str) -> HttpResponse:
     if not board.meters:
         return redirect("usage:plan", slug=slug)
     return redirect("usage:metric", slug=slug, code=board.meters[0].metric.code)
-
-
-@require_safe
-@vary_on_headers("HX-Request")
-@tenant_page()
-def metric(request: TenantRequest, slug: str, code: str) -> HttpResponse:
-    """One metric: figures (polled), days, labels, refusals; the window stands in the address."""
-    window = request.GET.get("range", WINDOWS[0])
-    try:
-        report = metric_report(here(request), code, window, timezone.now(), with_money=request.sees_money)
-    except NoSuchMetric as error:
-        raise Http404(str(error)) from error
-    context = {"report": report, "meter": report.meter, "version": report.version}
-    if not request.htmx:
-        return render(request, "usage/metric.html", context)
-    if "seen" not in request.GET:
-        return render(request, "usage/metric.html#window", context)
-    template = "usage/metric.html#live"
-    return answer_poll(request, template, context, version=report.version, counted_to=report.counted_to)
 
 
 def here(request: TenantRequest) -> Tenant:
