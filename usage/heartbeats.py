@@ -13,6 +13,7 @@ from usage.models import Heartbeat
 FLUSH = "flush"
 RECONCILE = "reconcile"
 PULSE = "pulse"
+STARTED = "started"  # when beat began, and with it all that it rings for
 OUTAGE = "outage "  # and the process: see usage.metering.outage
 PAUSE = 0.9  # seconds in which a process writes the same sign of life once
 

@@ -16,13 +16,18 @@ BEAT = "beat"
 
 @beat_init.connect(weak=False)
 def follow_beat(**_: Any) -> None:
-    """In beat's own process every task that is handed to the broker is a sign of life."""
+    """In beat's own process every task that is handed to the broker is a sign of life; its start is kept too."""
     after_task_publish.connect(tell_of_beat, weak=False)
+    _tell(heartbeats.STARTED)
 
 
 def tell_of_beat(**_: Any) -> None:
+    _tell(BEAT)
+
+
+def _tell(name: str) -> None:
     try:
-        heartbeats.beat(BEAT, timezone.now())
+        heartbeats.beat(name, timezone.now())
     except (OperationalError, InterfaceError):
         connection.close()  # beat goes on ringing; the next task tells
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery.signals import after_task_publish
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -19,7 +20,9 @@ from tests.usage.pages import HTMX, seen, swapped, text
 from usage.metering import Charge, chores, consume
 from usage.metering.tally import BOUNDS, report, tally
 from usage.models import Heartbeat
+from usage.pulse import follow_beat, tell_of_beat
 from usage.reports import pulse
+from usage.reports.gauges import FEW, WARMING
 from usage.reports.health import health
 from usage.reports.processes import PROCESSES
 from usage.reports.pulse import take_pulse
@@ -208,3 +211,64 @@ class TestPage:
         told = browser.get(PATH, {"seen": seen(first)}, headers=HTMX)
         assert told.status_code == 200
         assert swapped(told) == {"verdict", "tiles", "gauges", "servers", "workers", "reconcile", "counted"}
+
+
+class TestStart:
+    """Right after the processes began nothing is wrong with what they have yet to say."""
+
+    AT = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+    def started(self, *, seconds_ago: int, spoken: datetime | None = None) -> None:
+        Heartbeat.objects.create(name="started", at=self.AT - timedelta(seconds=seconds_ago))
+        for name, _, _ in PROCESSES if spoken else ():
+            Heartbeat.objects.create(name=name, at=spoken, detail={"count": 1, "ms": 1})
+
+    @pytest.mark.parametrize("days_ago", [None, 1])
+    def test_is_calm(self, days_ago: int | None) -> None:
+        chores.make_partitions(self.AT)
+        self.started(seconds_ago=5, spoken=self.AT - timedelta(days=days_ago) if days_ago else None)
+        found = health(self.AT)
+        assert found.look.code == "ok", found.reason
+        assert found.reason.endswith("started a moment ago and have yet to report.")
+        assert {one.look.word for one in found.processes} == {"No figures yet"}
+        assert found.gauges[0].look.word == "No figures yet"
+
+    def test_is_over_when_a_process_should_have_spoken(self) -> None:
+        self.started(seconds_ago=16)
+        words = {one.name: one.look.word for one in health(self.AT).processes}
+        assert words == {
+            "Flusher": "Silent",
+            "Limiter": "Silent",
+            "Worker, alerts": "Silent",
+            "Worker, chores": "No figures yet",  # it has a minute and a half
+            "Beat": "Silent",
+        }
+
+    def test_hides_nobody_who_falls_silent_later(self) -> None:
+        self.started(seconds_ago=600, spoken=self.AT - timedelta(seconds=100))
+        assert {one.look.word for one in health(self.AT).processes} == {"Silent"}
+
+    def test_is_kept_by_beat(self) -> None:
+        follow_beat()
+        after_task_publish.disconnect(tell_of_beat)
+        assert Heartbeat.objects.filter(pk="started").exists()
+
+
+class TestChecks:
+    AT = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+    def slow(self, checks: int) -> str:
+        for _ in range(checks):
+            tally.note("allowed", ["api_calls"], 0.2)
+        report()
+        return next(one.look.word for one in health(self.AT).gauges if one.name == "Check, p99")
+
+    def test_say_nothing_while_they_are_few(self) -> None:
+        assert self.slow(FEW - 1) == "No figures yet"
+        assert self.slow(1) == "Alarm"
+
+    def test_say_nothing_while_tenants_are_opened(self) -> None:
+        Heartbeat.objects.create(name="started", at=self.AT - timedelta(seconds=WARMING))
+        assert self.slow(FEW) == "No figures yet"
+        Heartbeat.objects.filter(pk="started").update(at=self.AT - timedelta(seconds=WARMING + 1))
+        assert self.slow(0) == "Alarm"

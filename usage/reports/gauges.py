@@ -10,11 +10,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrPromise
 
+from usage import heartbeats
 from usage.reports.charts import Spark, spark
 from usage.reports.meters import Look
-from usage.reports.pulse import buckets_before, last_hour, values_of
+from usage.reports.pulse import buckets_before, checks_since, last_hour, values_of
 from usage.reports.vitals import Vitals
 
+FEW = 20  # checks of which the slowest says nothing about the others
+GRACE = 15  # seconds after the start in which nothing need have been flushed
+WARMING = 60  # seconds after the start in which tenants are opened, which is slower than counting
 FINE = 10_000  # sparks are drawn from whole numbers: a ten-thousandth of the unit is fine enough
 
 
@@ -65,19 +69,36 @@ class Gauge:
 
 def gauges(read: Vitals) -> Iterator[Gauge]:
     """All of them, in the order of the page."""
-    hour, values = last_hour(read), values_of(read, buckets_before(read))
+    hour, before = last_hour(read), buckets_before(read)
+    values = values_of(read, before)
     for kind in GAUGES:
+        is_unknown = _is_unknown(read, kind, before)
         now, past = values.get(kind.key), hour.get(kind.key, [])
-        is_wrong = now is None or now >= kind.alarm
         yield Gauge(
             str(kind.name),
             str(kind.note),
-            "–" if now is None else in_unit(now, kind.unit),
+            "–" if now is None or is_unknown else in_unit(now, kind.unit),
             in_unit(max([*past, now or 0.0]), kind.unit),
             in_unit(kind.alarm, kind.unit),
             spark([round(value * FINE) for value in [*past, now or 0.0]]),
-            Look("full", _("Alarm")) if is_wrong else ok(),
+            unknown() if is_unknown else _look(now, kind),
         )
+
+
+def _is_unknown(read: Vitals, kind: Kind, before: list[int]) -> bool:
+    """Whether there are no figures yet: right after the start, and of checks while they are few."""
+    if kind.key == "p99":
+        return read.signs is not None and (checks_since(read, before) < FEW or read.is_new(WARMING))
+    return kind.key == "lag" and read.is_new(GRACE) and not read.has_spoken(heartbeats.FLUSH)
+
+
+def _look(now: float | None, kind: Kind) -> Look:
+    return Look("full", _("Alarm")) if now is None or now >= kind.alarm else ok()
+
+
+def unknown() -> Look:
+    """Nothing can be said yet, and nothing is wrong with that."""
+    return Look("ok", _("No figures yet"))
 
 
 def ok() -> Look:

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from usage import heartbeats
 from usage.reports.gauges import GAUGES, Gauge, gauges, in_unit
 from usage.reports.meters import Look
-from usage.reports.processes import Process, processes
+from usage.reports.processes import PROCESSES, Process, processes
 from usage.reports.servers import Server, servers
 from usage.reports.summary import Tile
 from usage.reports.vitals import Vitals, vitals
@@ -72,7 +72,7 @@ def health(at: datetime) -> Health:
     return Health(
         look=Look("full", _("Look here")) if wrong else Look("ok", _("All well")),
         title=_title(read),
-        reason=" ".join(wrong) if wrong else _all_well(alive, runs),
+        reason=" ".join(wrong) if wrong else _all_well(read, alive, runs),
         tiles=_tiles(read, runs),
         gauges=shown,
         servers=found,
@@ -126,7 +126,7 @@ def _known(value: float | None, unit: str) -> str:
 
 
 def _title(read: Vitals) -> str:
-    if read.lag is None:
+    if read.lag is None or not read.has_spoken(heartbeats.FLUSH):
         return _("Nothing was counted into PostgreSQL yet.")
     ages = {"lag": in_unit(read.lag, "s"), "queue": in_unit(read.queue_age, "s")}
     return _("Counting is %(lag)s behind, sending %(queue)s.") % ages
@@ -144,7 +144,9 @@ def _wrong(shown: Sequence[Gauge], found: Sequence[Server], alive: Sequence[Proc
             yield _("%(name)s: %(now)s.") % {"name": gauge.name, "now": gauge.now}
 
 
-def _all_well(alive: Sequence[Process], runs: Sequence[Run]) -> str:
+def _all_well(read: Vitals, alive: Sequence[Process], runs: Sequence[Run]) -> str:
+    if any(not read.has_spoken(name) for name, _title, _silent in PROCESSES):
+        return _("Redis and PostgreSQL answer; the processes started a moment ago and have yet to report.")
     sentence = _("Redis and PostgreSQL answer, all %d processes report.") % len(alive)
     if not runs:
         return sentence

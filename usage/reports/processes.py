@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from usage import heartbeats
-from usage.reports.gauges import ok
+from usage.reports.gauges import ok, unknown
 from usage.reports.meters import Look
 from usage.reports.vitals import OUTAGE_SAID, Vitals
 
@@ -38,6 +38,9 @@ def processes(read: Vitals) -> Iterator[Process]:
     """Those that should run, then those that hold something in an outage."""
     for name, title, silent in PROCESSES:
         beat = read.beats.get(name)
+        if read.is_new(silent) and not read.has_spoken(name):
+            yield Process(str(title), _("has just started"), "–", unknown())
+            continue
         if beat is None:
             yield Process(str(title), _("has never run"), "–", Look("full", _("Silent")))
             continue

@@ -63,13 +63,22 @@ def buckets_before(read: Vitals) -> list[int]:
     return list(pulse.detail.get("buckets", [])) if pulse else []
 
 
+def checks_since(read: Vitals, before: list[int]) -> int:
+    """How many checks were made since `before`; all where Redis began anew meanwhile."""
+    return sum(_since(read, before))
+
+
 def _p99(read: Vitals, before: list[int]) -> float | None:
     """Of the checks since `before`; of all where Redis began anew meanwhile, 0 of none."""
     if read.signs is None:
         return None
+    return quantile(_since(read, before), P99) or 0.0
+
+
+def _since(read: Vitals, before: list[int]) -> list[int]:
     now = read.buckets
     since = [new - old for new, old in zip(now, before, strict=True)] if len(before) == len(now) else now
-    return quantile(now if min(since) < 0 else since, P99) or 0.0
+    return now if min(since) < 0 else since
 
 
 def _minute(at: datetime) -> str:

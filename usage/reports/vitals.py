@@ -37,6 +37,16 @@ class Vitals:
     def dirty_hours(self) -> int | None:
         return self.signs.dirty_hours if self.signs else None
 
+    def is_new(self, seconds: float) -> bool:
+        """Whether the processes began so short a time ago that one may still be silent."""
+        started = self.beats.get(heartbeats.STARTED)
+        return started is not None and _age(started.at, self.at) <= seconds
+
+    def has_spoken(self, name: str) -> bool:
+        """Whether there is a sign of life under this name since the processes began."""
+        beat, started = self.beats.get(name), self.beats.get(heartbeats.STARTED)
+        return beat is not None and (started is None or beat.at >= started.at)
+
     @property
     def buckets(self) -> list[int]:
         """Checks by how long they took: up to each of BOUNDS, and longer."""
