@@ -33,6 +33,9 @@ admin:login              *              in         404     404    404    404    
 usage:overview           GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:metrics            GET,HEAD       in         302     302    302    404    302    302    in   in         in
 usage:why                GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:history            GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:history_csv        GET,HEAD       in         200     200    200    404    200    200    in   in         in
+usage:history_json       GET,HEAD       in         200     200    200    404    200    200    in   in         in
 usage:statements         GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:statement          GET,HEAD       in         403     200    200    404    200    200    in   in         in
 usage:statement_csv      GET,HEAD       in         403     200    200    404    200    200    in   in         in
