@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
 
 from tests.isolation.addresses import Address
+
+SOON = f"{timezone.now() + timedelta(days=3):%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,9 @@ FORMS = {
     "usage:set_organisation": Mistake("default_zone", {"name": "Renamed", "default_zone": "Mars/Base"}),
     "usage:set_zone": Mistake("time_zone", {"time_zone": "Mars/Base"}, "viewer"),
     "usage:allocate_anew": Mistake("reason", {"month": "2026-09", "reason": " "}, "staff"),
+    "usage:raise_limit": Mistake(
+        "more", {"metric": "api_calls", "more": "lots", "last_day": SOON, "reason": "launch"}, "staff"
+    ),
     "usage:imports": Mistake("file", {"provider": "Acme Cloud", "file": ""}, "staff", ("file",)),
 }
 # Their mistakes are not of one field, or need a link that was mailed; tests of their own say what is shown.
@@ -61,6 +69,8 @@ BUTTONS = {
     "usage:test_operations",
     "usage:revoke_key",
     "usage:change_invitation",
+    "usage:end_override",
+    "usage:staff_revoke_key",
     "usage:stop_mail",
     "usage:import_confirm",
     "usage:seen",
