@@ -28,7 +28,7 @@ from tests.usage.rules import DISTINCT, LEVEL, SUMS, Act, Rules
 from tests.usage.wires import Wire, packed
 from usage.metering.charges import pack_looks
 from usage.metering.decisions import decide, look_at
-from usage.metering.links import Lost, Unanswered
+from usage.metering.links import Link, Lost, Unanswered
 
 METRICS = (*SUMS, LEVEL, DISTINCT)
 
@@ -61,6 +61,10 @@ class CallingMachine(RuleBasedStateMachine):
     connections: ClassVar[Any]
     doubts: Bundle[Doubt] = Bundle("doubts")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.wires: list[Wire] = []
+
     @initialize(limits=st.fixed_dictionaries({metric: st.integers(0, 40) for metric in METRICS}))
     def begin(self, limits: dict[str, int]) -> None:
         self.server.flushdb()
@@ -73,10 +77,15 @@ class CallingMachine(RuleBasedStateMachine):
             for code, metric in self.metrics.items()
         )
         self.wire = self.new_wire()
-        self.sent: deque[tuple[tuple[Any, ...], int]] = deque(maxlen=5)
+        self.sent: deque[tuple[bytes, int]] = deque(maxlen=5)
 
     def new_wire(self) -> Wire:
-        return Wire(self.connections.make_connection(), lambda: self.model.life)
+        self.wires.append(Wire(self.connections.make_connection(), lambda: self.model.life))
+        return self.wires[-1]
+
+    def teardown(self) -> None:
+        for wire in self.wires:
+            wire.disconnect()
 
     @property
     def metrics(self) -> dict[str, Metric]:
@@ -193,8 +202,9 @@ class CallingMachine(RuleBasedStateMachine):
         if place < len(self.sent):
             command, epoch = self.sent[place]
             if self.model.memory and self.model.memory.epoch == epoch:
-                server: Any = self.server
-                server.execute_command(*command)
+                late = Link(self.connections.make_connection())
+                late.exchange(command)
+                late.disconnect()
 
     @invariant()
     def redis_says_what_the_rules_say(self) -> None:

@@ -144,13 +144,13 @@ class Desk:
             self.account,
             keys.hour(self.tenant, self.hour),
             keys.dirty(self.tenant),
-            keys.caller(self.tenant, actor),
             keys.refusals(self.tenant),
             keys.newcomers(self.tenant),
             *(self.members(line.metric) for line in lines if line.op == "d"),
+            keys.caller(self.tenant, actor),
         ]
         hours = self.second // 3600 if hours is None else hours
-        head = [life, number, hours, str(self.period), self.dirty_name, int(is_forced), "request", age]
+        head = [life, number, "request", age, int(is_forced), hours, str(self.period), self.dirty_name]
         parts = [part for line in lines for part in line]
         return answer(self.run(scripts.CONSUME, names, *head, *parts))
 

@@ -171,11 +171,12 @@ class TestRefusals:
     def test_changes_nothing_but_the_refusals(self, desk: Desk) -> None:
         desk.open(Books("calls", limit=2, stop=2, burst=60), Books("storage", "l"))
         desk.consume(Line("l", "storage", 5), Line("s", "calls", 2))
-        desk.server.delete(keys.dirty(desk.tenant))
+        desk.settle(desk.collect()[2][0])  # so that it is not dirty
         before = desk.everything("refusals", "hour")
         assert desk.consume(CALL).status == REFUSED
         after = desk.everything("refusals", "hour")
         assert after.pop(keys.dirty(desk.tenant)) == [(desk.dirty_name.encode(), desk.micro)]
+        assert after[desk.account].pop(b"hour") == str(desk.second // 3600).encode()
         assert after[desk.account].pop(b"x:calls") == b"1"
         assert before[desk.account].pop(b"x:calls") == b"0"
         assert after == before

@@ -226,6 +226,7 @@ class CountingMachine(CallingMachine):
     def teardown(self) -> None:
         if hasattr(self, "model"):
             self.flush()
+        super().teardown()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -89,7 +89,7 @@ class TestRaise:
 
 
 class TestCollectAndSettle:
-    def test_reads_everything_together_and_changes_nothing(self, desk: Desk) -> None:
+    def test_reads_everything_together_and_changes_nothing_but_the_mark(self, desk: Desk) -> None:
         desk.open(*ALL)
         desk.consume(Line("s", "calls", 2, "GET"), Line("l", "storage", 5), Line("d", "users", member="ada"))
         before = desk.everything()
@@ -99,7 +99,19 @@ class TestCollectAndSettle:
         assert int(score) == desk.micro
         assert pairs(hour)["u:calls:GET"] == "2"
         assert pairs(account)["u:calls"] == "2"
+        assert before[desk.account].pop(b"hour") == str(desk.second // 3600).encode()
         assert desk.everything() == before
+
+    def test_of_what_comes_after_it_knows_at_the_next_time(self, desk: Desk) -> None:
+        desk.open(*ALL)
+        desk.consume(CALL, CALL)
+        first, *_ = desk.collect()[2]
+        desk.tick(0.001)
+        desk.consume(CALL)
+        desk.settle(first)  # of what was read before
+        score, hour, _ = desk.collect()[2]
+        assert int(score) > int(first)
+        assert pairs(hour)["u:calls:"] == "3"
 
     def test_reads_no_more_newcomers_than_asked(self, desk: Desk) -> None:
         desk.open(*ALL)

@@ -79,7 +79,7 @@ class TestRefusedConnections:
     def test_execute_nothing(self, proxy: Proxy) -> None:
         proxy.be("refuse")
         with links.links().one() as link, pytest.raises(Unanswered) as caught:
-            link.call(scripts.CONSUME, list, 0)
+            link.call(scripts.CONSUME, bytes)
         assert not caught.value.is_executed
         assert link.age == 0
 

@@ -27,17 +27,17 @@ class Wire(links.Link):
         super().__init__(connection)
         self.life_of = life_of
         self.losses: list[str] = []
-        self.sent: tuple[Any, ...] = ()
+        self.sent = b""
 
     def life(self, *, fresh: bool = False) -> bytes:
         return b"life %d" % self.life_of()
 
-    def ask(self, *command: Any) -> Any:
+    def exchange(self, packed: bytes) -> Any:
         loss = self.losses.pop(0) if self.losses else ""
         if loss == "request":
             raise redis.TimeoutError("The request was lost.")
-        self.sent = command
-        reply = super().ask(*command)
+        self.sent = packed
+        reply = super().exchange(packed)
         if loss == "reply":
             raise redis.TimeoutError("The reply was lost.")
         return reply

@@ -7,7 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
@@ -22,11 +23,15 @@ UNKNOWN_SECONDS = 1.0  # a wrong code must not cost a query for each call
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All metrics by code and all plans by id, as read at `at` (monotonic seconds)."""
+    """All metrics by code and all plans by id, as read at `at` (monotonic seconds).
+
+    `memory` is for what was worked out from them: it goes when they are read again.
+    """
 
     metrics: Mapping[str, Metric]
     plans: Mapping[int, Plan]
     at: float
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def metric(self, code: str) -> Metric:
         """The metric of this code. Raises UnknownMetric."""

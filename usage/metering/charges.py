@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
 
 from billing.models import Metric
 from tenants.models import Tenant
-from usage.metering.catalogue import catalogue
+from usage.metering.catalogue import Catalogue, catalogue
+from usage.metering.sockets import bulks
 from usage.metering.types import (
     LABEL_BYTES,
     MAX_QUANTITY,
@@ -19,24 +20,22 @@ from usage.metering.types import (
     TenantClosed,
 )
 
+REMEMBERED = 2_000  # charges, for the five seconds that a catalogue lives
+
 OPS = {Metric.Kind.SUM: "s", Metric.Kind.LEVEL: "l", Metric.Kind.DISTINCT: "d"}
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """One charge as consume.lua takes it: op, metric, amount, label, member."""
+class Packed(NamedTuple):
+    """One charge; `wire` is how consume.lua takes it: op, metric, amount, label, member."""
 
     op: str
     charge: Charge
     metric: Metric
-
-    @property
-    def arguments(self) -> tuple[str, str, int, str, str]:
-        return self.op, self.charge.metric, self.charge.amount, self.charge.label, self.charge.member or ""
+    wire: bytes
 
     def of(self, amount: int) -> Packed:
         """The same with another amount."""
-        return replace(self, charge=replace(self.charge, amount=amount))
+        return _packed(self.op, self.charge._replace(amount=amount), self.metric)
 
 
 def check_open(tenant: Tenant) -> None:
@@ -47,11 +46,15 @@ def check_open(tenant: Tenant) -> None:
 
 def pack(charge: Charge) -> Packed:
     """Check a charge and say what it does. Raises a ChargeError that names the value and the remedy."""
-    metric = catalogue(code=charge.metric).metric(charge.metric)
+    book = catalogue(code=charge.metric)
+    # 1 == 1.0 == True: what only equals a charge that was good must be checked itself.
+    if type(charge.amount) is int and (known := book.memory.get(charge)):
+        return cast(Packed, known)
+    metric = book.metric(charge.metric)
     _check_amount(charge, metric)
     _check_label(charge)
     _check_member(charge, metric)
-    return Packed(OPS[Metric.Kind(metric.kind)], charge, metric)
+    return _remember(book, charge, _packed(OPS[Metric.Kind(metric.kind)], charge, metric))
 
 
 def pack_level(code: str, amount: int) -> Packed:
@@ -61,12 +64,32 @@ def pack_level(code: str, amount: int) -> Packed:
         raise InvalidAmount(f"{code} is a {metric.kind}: only a level can be measured; consume or record it.")
     if type(amount) is not int or not 0 <= amount <= MAX_QUANTITY:
         raise InvalidAmount(f"{code}: {amount!r} can't be a level; give a whole number from 0 to 2**53.")
-    return Packed("m", Charge(code, amount), metric)
+    return _packed("m", Charge(code, amount), metric)
 
 
 def pack_looks(op: str, codes: Iterable[str]) -> list[Packed]:
     """Gates (`g`) or peeks (`p`) at metrics, which count nothing. Raises UnknownMetric."""
-    return [Packed(op, Charge(code, 0), catalogue(code=code).metric(code)) for code in codes]
+    return [_look(op, code) for code in codes]
+
+
+def _look(op: str, code: str) -> Packed:
+    book = catalogue(code=code)
+    if known := book.memory.get((op, code)):
+        return cast(Packed, known)
+    return _remember(book, (op, code), _packed(op, Charge(code, 0), book.metric(code)))
+
+
+def _packed(op: str, charge: Charge, metric: Metric) -> Packed:
+    wire = bulks(op, charge.metric, charge.amount, charge.label, charge.member or "")
+    return Packed(op, charge, metric, wire)
+
+
+def _remember(book: Catalogue, key: object, packed: Packed) -> Packed:
+    """Amounts and members may be new each time, so this must not grow for ever."""
+    if len(book.memory) >= REMEMBERED:
+        book.memory.clear()
+    book.memory[key] = packed
+    return packed
 
 
 def _check_amount(charge: Charge, metric: Metric) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from billing.entitlements import entitlements
-from billing.periods import Period, period_at
+from billing.periods import Period
 from tenants.models import Tenant
-from usage.metering import keys, scripts
+from usage.metering import scripts
 from usage.metering.accounts import look, open_account
+from usage.metering.calls import Place, call, place_at
 from usage.metering.catalogue import catalogue
 from usage.metering.charges import Packed, check_open
 from usage.metering.flush import flush
@@ -26,8 +28,7 @@ ROUNDS = 8  # to open a cold account against others who open it too
 def look_at(link: Link, tenant: Tenant, looks: Sequence[Packed], at: datetime) -> tuple[Gauge, ...] | None:
     """Gauges of an open account; None where it is cold. Raises RedisError."""
     for _ in range(2):  # the hour may be another one by Redis' clock
-        period = period_at(tenant, at)
-        reply, _ = _call(link, tenant, looks, period, at, is_forced=True, request_id="", is_kept=False)
+        reply, _ = _call(link, place_at(tenant, at), looks, is_forced=True, request_id="", is_kept=False)
         if reply[0] != MOVED:
             return _gauges(looks, reply, 2) if reply[0] == COUNTED else None
         at = _time_of(reply)
@@ -57,16 +58,16 @@ def decide(
     if len(packed) > MOST:
         raise InvalidAmount(f"{len(packed)} charges at once: give at most {MOST}.")
     for _ in range(ROUNDS):
-        period = period_at(tenant, at)
+        place = place_at(tenant, at)
         reply, is_resent = _call(
-            link, tenant, packed, period, at, is_forced=is_forced, is_again=is_again, request_id=request_id
+            link, place, packed, is_forced=is_forced, is_again=is_again, request_id=request_id
         )
         status = reply[0]
         if status == COUNTED:
             plan = catalogue().plans.get(reply[1])
-            return Decision(tenant, plan, period, at, _gauges(packed, reply, 2))
+            return Decision(tenant, plan, place.period, at, _gauges(packed, reply, 2))
         if status not in (COLD, MOVED):
-            return _refused(tenant, packed, period, at, reply)
+            return _refused(tenant, packed, place.period, at, reply)
         if is_resent and status == COLD:
             # The first attempt may have been counted before its account was lost: again could be twice.
             raise Lost("the account was lost between a call and its resend")
@@ -79,10 +80,8 @@ def decide(
 
 def _call(
     link: Link,
-    tenant: Tenant,
+    place: Place,
     packed: Sequence[Packed],
-    period: Period,
-    at: datetime,
     *,
     is_forced: bool,
     request_id: str,
@@ -90,23 +89,10 @@ def _call(
     is_again: bool = False,
 ) -> tuple[list[int], bool]:
     """One round trip; the reply's integers, and whether a resend was needed that may have found it executed."""
-    hours = int(at.timestamp()) // 3600
-    places = keys.places(tenant.pk, period.first, hours)
-    names = (
-        *places.counts,
-        keys.caller(tenant.pk, link.actor),
-        *places.lists,
-        *[keys.members(tenant.pk, one.metric.code, places.period) for one in packed if one.op == "d"],
-    )
-    rest = [hours, places.period, places.dirty_name, 1 if is_forced else 0, request_id]
-    charges = [part for one in packed for part in one.arguments]
     send = link.repeat if is_again else link.call
-    reply, is_resent = send(
-        scripts.CONSUME,
-        lambda: (*names, link.life(), link.number if is_kept else 0, *rest, link.age, *charges),
-        len(names),
-    )
-    return [int(part) for part in reply.split(b",")], is_resent
+    command = partial(call, scripts.CONSUME, place, packed, link, is_forced, request_id, is_kept)
+    reply, is_resent = send(scripts.CONSUME, command)
+    return list(map(int, reply.split(b","))), is_resent
 
 
 def _open(link: Link, tenant: Tenant, at: datetime) -> Tenant:
@@ -145,8 +131,18 @@ def _refused(
 def _gauges(packed: Sequence[Packed], reply: Sequence[int], start: int) -> tuple[Gauge, ...]:
     gauges = []
     for one in packed:
-        used, *bounds, milliseconds = reply[start : start + GAUGE]
-        limit, stop, cap, burst, left = [None if bound < 0 else bound for bound in bounds]
-        gauges.append(Gauge(one.metric, used, limit, stop, cap, burst, left, -(-milliseconds // 1000)))
+        used, limit, stop, cap, burst, left, milliseconds = reply[start : start + GAUGE]
+        gauges.append(
+            Gauge(
+                one.metric,
+                used,
+                None if limit < 0 else limit,
+                None if stop < 0 else stop,
+                None if cap < 0 else cap,
+                None if burst < 0 else burst,
+                None if left < 0 else left,
+                -(-milliseconds // 1000),
+            )
+        )
         start += GAUGE
     return tuple(gauges)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 TAGS = 64
 
@@ -66,22 +65,3 @@ def hour_of(name: str) -> datetime:
 def dirty_name(tenant_id: int, hour: str, period: object) -> str:
     """What stands in the dirty set: enough to know which hour and account to read."""
     return f"{tenant_id}:{hour}:{period}"
-
-
-class Places(NamedTuple):
-    """Where one call of a tenant counts: its keys but the caller's, and its name in the dirty set."""
-
-    counts: tuple[str, str, str, str]  # tenant, account, hour, dirty
-    lists: tuple[str, str]  # refusals, newcomers
-    period: str
-    dirty_name: str
-
-
-@lru_cache(maxsize=10_000)
-def places(tenant_id: int, first: date, hours: int) -> Places:
-    """The places of a tenant's call in the period from `first` and the hour that began `hours` after 1970."""
-    name = hour_name(datetime.fromtimestamp(hours * 3600, UTC))
-    counts = (tenant(tenant_id), account(tenant_id, first), hour(tenant_id, name), dirty(tenant_id))
-    return Places(
-        counts, (refusals(tenant_id), newcomers(tenant_id)), str(first), dirty_name(tenant_id, name, first)
-    )

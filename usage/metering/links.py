@@ -6,10 +6,11 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import redis
 from django.conf import settings
@@ -27,6 +28,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from usage.metering.scripts import Script
+from usage.metering.sockets import Line, NotConnected, bulks
 
 # After these Redis has certainly not executed the command.
 NOT_EXECUTED = (BusyLoadingError, ClusterError, MasterDownError, NoScriptError, ReadOnlyError, TryAgainError)
@@ -49,25 +51,56 @@ class Lost(Unanswered):
         super().__init__(reason, is_executed=True)
 
 
-class Link:
-    """One held connection. It is an actor: its calls carry a rising number, a resend carries the same one."""
+class Link(Line):
+    """One held connection. It is an actor: its calls carry a rising number, a resend carries the same one.
 
-    def __init__(self, connection: Any) -> None:
+    A context for the one thread that has it: it goes back to `links` at the end.
+    """
+
+    def __init__(self, connection: Any, links: Links | None = None) -> None:
+        super().__init__(connection)
         self.actor = secrets.token_hex(8)
         self.number = 0
-        self._connection = connection
+        self._home = (
+            weakref.ref(links) if links else None
+        )  # not a cycle: its socket closes with its last user
         self._life = b""
         self._life_read = 0.0
+        self._stamps: dict[str, bytes] = {}
+        self._stamped = b""
         self._first_sent: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A call of unknown fate keeps its actor until it is known.
+        is_free = not isinstance(error, Unanswered) or isinstance(error, Lost) or not error.is_executed
+        home = self._home() if self._home else None
+        if is_free and home:
+            home.give_back(self)
 
     def life(self, *, fresh: bool = False) -> bytes:
         """Which life of which Redis this connection speaks to; read again once a second, and after a cut."""
-        is_known = self._life and self._connection.is_connected
+        is_known = self._life and self.is_connected
         if fresh or not is_known or time.monotonic() - self._life_read > LIFE_SECONDS:
             server, replication = self.ask(b"INFO", b"server"), self.ask(b"INFO", b"replication")
             self._life = _field(server, b"run_id") + b"." + _field(replication, b"master_replid")
             self._life_read = time.monotonic()
         return self._life
+
+    def stamp(self, caller: str) -> bytes:
+        """Who asks and which life of Redis it means, packed: the key `caller` with the actor, the life."""
+        life = self.life()
+        if life != self._stamped:
+            self._stamps.clear()
+            self._stamped = life
+        stamp = self._stamps.get(caller)
+        if stamp is None:
+            stamp = self._stamps[caller] = bulks(caller + self.actor, life)
+        return stamp
 
     @property
     def age(self) -> int:
@@ -77,71 +110,49 @@ class Link:
         # What is sent now arrives within the deadline, or nobody waits for it any more.
         return round((time.monotonic() - self._first_sent + settings.HEADROOM_REDIS_DEADLINE) * 1_000_000)
 
-    def call(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> tuple[bytes, bool]:
-        """Run a script under the next number; `arguments` gives keys, then values, anew for each attempt.
+    def call(self, script: Script, command: Callable[[], bytes]) -> tuple[bytes, bool]:
+        """Run a script under the next number; `command` packs the call of it, anew for each attempt.
 
         Returns the reply and whether it took a resend of what may have been executed. Raises Unanswered after
         HEADROOM_REDIS_DEADLINE seconds.
         """
         self.number += 1
         self._first_sent = None
-        return self.repeat(script, arguments, keys)
+        return self.repeat(script, command)
 
-    def repeat(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> tuple[bytes, bool]:
+    def repeat(self, script: Script, command: Callable[[], bytes]) -> tuple[bytes, bool]:
         """Run the last call once more under its number, as `call` does."""
         started, attempts = time.monotonic(), 0
         while True:
             attempts += 1
             try:
-                return self._attempt(script, arguments, keys), self._first_sent is not None
-            except redis.ResponseError as error:
-                if not isinstance(error, NOT_EXECUTED):
-                    raise
-                problem: RedisError = error
+                return self._attempt(script, command), self._first_sent is not None
             except RedisError as error:
-                problem = error
-            if attempts >= 3 or time.monotonic() > started + settings.HEADROOM_REDIS_DEADLINE:
-                raise Unanswered(str(problem), is_executed=self._first_sent is not None) from problem
+                if isinstance(error, redis.ResponseError) and not isinstance(error, NOT_EXECUTED):
+                    raise
+                if attempts >= 3 or time.monotonic() > started + settings.HEADROOM_REDIS_DEADLINE:
+                    raise Unanswered(str(error), is_executed=self._first_sent is not None) from error
 
-    def _attempt(self, script: Script, arguments: Callable[[], Sequence[Any]], keys: int) -> bytes:
+    def _attempt(self, script: Script, command: Callable[[], bytes]) -> bytes:
         """Send the call once; notes when, unless it certainly was not executed."""
-        values = arguments()  # may ask for the life, which counts nothing
+        packed = command()  # may ask for the life, which counts nothing
         sent = time.monotonic()
         try:
-            reply: bytes = self.ask(b"EVALSHA", script.sha, keys, *values)
-        except (*NOT_EXECUTED, _NotConnected) as error:
+            reply: bytes = self.exchange(packed)
+        except (*NOT_EXECUTED, NotConnected) as error:
             if isinstance(error, NoScriptError):
                 self.ask(b"SCRIPT", b"LOAD", script.text)
             else:
-                self._connection.disconnect()  # the next attempt looks for the new primary
+                self.disconnect()  # the next attempt looks for the new primary
             raise
         except RedisError:
             self._first_sent = self._first_sent or sent
             raise
         return reply
 
-    def refresh(self) -> None:
-        """Drop a connection that the server closed meanwhile: a call sent into it would be of unknown fate."""
-        try:
-            if self._connection.is_connected and self._connection.can_read():
-                self._connection.disconnect()
-        except (RedisError, OSError):
-            self._connection.disconnect()
-
     def ask(self, *command: Any) -> Any:
         """Send one command and wait for its reply. Raises RedisError."""
-        connection = self._connection
-        if not connection.is_connected:
-            try:
-                connection.connect()
-            except (RedisError, OSError) as error:
-                raise _NotConnected(str(error)) from error
-        connection.send_packed_command((pack_command(command),), check_health=False)
-        return connection.read_response()
-
-
-class _NotConnected(redis.ConnectionError):
-    """The connection could not be made, so nothing was sent."""
+        return self.exchange(pack_command(command))
 
 
 def _field(info: bytes, name: bytes) -> bytes:
@@ -159,28 +170,23 @@ class Links:
         self._idle: list[Link] = []
         os.register_at_fork(after_in_child=self._idle.clear)
 
-    @contextmanager
-    def one(self) -> Iterator[Link]:
+    def one(self) -> Link:
         """A connection for one thread at a time."""
         try:
             link = self._idle.pop()
-            link.refresh()
         except IndexError:
-            link = Link(self._pool.make_connection())
-        is_free = True
-        try:
-            yield link
-        except Unanswered as error:
-            # A call of unknown fate keeps its actor until it is known.
-            is_free = isinstance(error, Lost) or not error.is_executed
-            raise
-        finally:
-            if is_free:
-                self.give_back(link)
+            return Link(self._pool.make_connection(), self)
+        link.refresh()
+        return link
 
     def give_back(self, link: Link) -> None:
         """Let others use a connection again."""
         self._idle.append(link)
+
+    def close(self) -> None:
+        """Close the idle ones; those in use close with their last user."""
+        while self._idle:
+            self._idle.pop().disconnect()
 
 
 def client(**options: Any) -> redis.Redis:
@@ -220,6 +226,8 @@ _lock = threading.Lock()
 def forget() -> None:
     """Drop all connections; the next call makes new ones (after a change of address)."""
     with _lock:
+        if links.cache_info().currsize:
+            links().close()
         links.cache_clear()
         bulk.cache_clear()
         opener.cache_clear()

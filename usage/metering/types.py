@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from billing.models import MAX_QUANTITY, Metric, Plan
 from billing.periods import Period
@@ -46,8 +47,10 @@ class CountsUnavailable(RuntimeError):
     """Redis or, for a cold account, PostgreSQL did not answer in time, and the metric's policy is to refuse."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+# Each decision makes one of these three and more: a named tuple is made in a quarter of a frozen dataclass' time.
+
+
+class Charge(NamedTuple):
     """One thing to count: `amount` base units of `metric` (code), under `label`, by `member` (distinct metrics).
 
     A negative amount gives back units of a level. A distinct metric counts its member once a period.
@@ -59,8 +62,7 @@ class Charge:
     member: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(NamedTuple):
     """How much of one metric a tenant has used in a period; quantities in base units.
 
     `limit` is what percent is measured against (none = unlimited), `stop` where requests are refused (none = never).
@@ -111,8 +113,7 @@ class Refusal:
     wait: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer to a `consume`: all charges were counted, or none.
 
     `gauges` stand after the call, one per charge in its order. `is_counted` is false while Redis is away and the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -77,7 +77,7 @@ def charge(
     """
     tenant = admit(request)
     use = use_of(request) or _begin(request, tenant)
-    named = tuple(replace(one, label=fitted(one.label) or label_of(request)) for one in charges)
+    named = tuple(one._replace(label=fitted(one.label) or label_of(request)) for one in charges)
     request_id = getattr(request, "request_id", "")
     decision = consume(tenant, *named, gates=gates, at=use.at, request_id=request_id)
     use.decisions.append(decision)
@@ -85,7 +85,7 @@ def charge(
         raise Refused(decision)
     use.records += records
     # Asked of the catalogue, not of the gauges: a decision made while Redis is away has none.
-    use.returnable += [replace(one, amount=-one.amount) for one in named if _is_level(one)]
+    use.returnable += [one._replace(amount=-one.amount) for one in named if _is_level(one)]
     return decision
 
 

@@ -4,7 +4,7 @@
 -- ARGV   1 most newcomers to read, then each hour's name in dirty
 -- Reply  {tenant, newcomers, hour, ...}; a tenant is a flat list of fields and values, an hour is
 --        {score in dirty ('' = no longer dirty), flat list of the hour, flat list of the account}
--- Changes nothing.
+-- Changes nothing but that what each account is charged from here on marks its hour as dirty anew.
 local reply = {
   redis.call('HGETALL', KEYS[1]),
   redis.call('SRANDMEMBER', KEYS[3], tonumber(ARGV[1])),
@@ -16,5 +16,6 @@ for i = 2, #ARGV do
     redis.call('HGETALL', KEYS[hour]),
     redis.call('HGETALL', KEYS[hour + 1]),
   }
+  redis.call('HDEL', KEYS[hour + 1], 'hour')
 end
 return reply

@@ -1,10 +1,10 @@
 -- consume.lua: read the limits and counts of all charges; count all of them, or refuse and count none.
 --
--- KEYS   1 tenant, 2 account, 3 hour, 4 dirty, 5 caller, 6 refusals, 7 newcomers, then one member set
---        for each distinct charge, in order
--- ARGV   1 life, 2 number of the actor's call ("0": keep no reply), 3 hour (Unix time / 3600), 4 period,
---        5 name in dirty, 6 "1" to count without refusing, 7 request id,
---        8 microseconds back to before the call was first sent ("0": this is the first time),
+-- KEYS   1 tenant, 2 account, 3 hour, 4 dirty, 5 refusals, 6 newcomers, then one member set
+--        for each distinct charge, in order, at last the caller
+-- ARGV   1 life, 2 number of the actor's call ("0": keep no reply), 3 request id,
+--        4 microseconds back to before the call was first sent ("0": this is the first time),
+--        5 "1" to count without refusing, 6 hour (Unix time / 3600), 7 period, 8 name in dirty,
 --        then five for each charge: op, metric, amount, label, member
 --        op     s sum, l level, d distinct, m level measured (amount is the new level),
 --               g gate (refused where the stop is reached, counts nothing), p peek (neither)
@@ -20,101 +20,125 @@
 -- A refused call changes nothing but the refusals. A repeated number returns the first reply and changes nothing.
 local MINUTE, MOST, LABELS = 60000000, 9007199254740992, 50
 local WIDTH, FIRST = 5, 9
+-- This runs for every request: what it asks for often is local, and what few calls need is made where they need it.
+local KEYS, ARGV, call, tonumber = KEYS, ARGV, redis.call, tonumber
+local number, caller, age, last = ARGV[2], KEYS[#KEYS], ARGV[4], #ARGV
 
 -- Lua writes large numbers with an exponent; small ones need no help.
 local function whole(n) return n < 100000000000000 and n or string.format('%.0f', n) end
 
-local number = ARGV[2]
-if number ~= '0' then
-  local kept = redis.call('GET', KEYS[5])
-  if kept then
-    local colon = string.find(kept, ':', 1, true)
-    local last = tonumber(string.sub(kept, 1, colon - 1))
-    if last == tonumber(number) then return string.sub(kept, colon + 1) end
-    if last > tonumber(number) then return '4' end
-  end
+-- What answers a call that this actor made before, by what is kept of its last one; nil for the next call.
+local function answered(kept)
+  local colon = string.find(kept, ':', 1, true)
+  local before, own = tonumber(string.sub(kept, 1, colon - 1)), tonumber(number)
+  if before < own then return nil end
+  return before == own and string.sub(kept, colon + 1) or '4'
+end
+
+-- The reply of a call that can't be decided, unless it was answered before.
+local function turn_away(reply)
+  local kept = number ~= '0' and call('GET', caller)
+  return kept and answered(kept) or reply
+end
+
+if age ~= '0' then
+  local reply = turn_away(nil)
+  if reply then return reply end
 end
 
 local time = redis.call('TIME')
+local function with_time(status) return status .. ',' .. time[1] .. ',' .. time[2] end
 local second = tonumber(time[1])
 local micro = second * 1000000 + tonumber(time[2])
-local function with_time(status) return status .. ',' .. time[1] .. ',' .. time[2] end
 
-if math.floor(second / 3600) ~= tonumber(ARGV[3]) then return with_time(3) end
-if ARGV[8] ~= '0' then
+local into = second - ARGV[6] * 3600
+if into < 0 or into >= 3600 then return turn_away(with_time(3)) end
+if age ~= '0' then
   -- Counts opened after the first sending can't tell whether that was counted: its reply went with the former ones.
-  local opened = redis.call('HGET', KEYS[1], 'opened')
-  if not opened or tonumber(opened) >= micro - tonumber(ARGV[8]) then return with_time(2) end
+  local opened = call('HGET', KEYS[1], 'opened')
+  if not opened or tonumber(opened) >= micro - tonumber(age) then return turn_away(with_time(2)) end
 end
 
--- One read of each hash.
-local count = (#ARGV - FIRST + 1) / WIDTH
-local wanted, levels, level_at = {'epoch', 'until', 'plan'}, {'life', 'epoch'}, {}
-for i = 0, count - 1 do
-  local op, metric = ARGV[FIRST + i * WIDTH], ARGV[FIRST + i * WIDTH + 1]
-  local n = #wanted
-  wanted[n + 1], wanted[n + 2], wanted[n + 3] = 'u:' .. metric, 'l:' .. metric, 's:' .. metric
-  wanted[n + 4], wanted[n + 5], wanted[n + 6] = 'c:' .. metric, 'b:' .. metric, 'g:' .. metric
+-- One read of each hash; most calls have one charge, for which there is room from the start.
+local wanted = {KEYS[2], 'epoch', 'until', 'plan', 'hour', '', '', '', '', '', ''}
+local levels, level_at, at = nil, nil, 5
+for base = FIRST, last, WIDTH do
+  local op, metric = ARGV[base], ARGV[base + 1]
+  wanted[at + 1], wanted[at + 2], wanted[at + 3] = 'u:' .. metric, 'l:' .. metric, 's:' .. metric
+  wanted[at + 4], wanted[at + 5], wanted[at + 6] = 'c:' .. metric, 'b:' .. metric, 'g:' .. metric
+  at = at + 6
   if op ~= 's' and op ~= 'd' then
-    n = #levels
+    levels, level_at = levels or {KEYS[1], 'life', 'epoch'}, level_at or {}
+    local n = #levels
     levels[n + 1], levels[n + 2], levels[n + 3] = 'o:' .. metric, 'a:' .. metric, 'r:' .. metric
-    level_at[i] = n + 1
+    level_at[base] = n
   end
 end
-local tenant = redis.call('HMGET', KEYS[1], unpack(levels))
-local account = redis.call('HMGET', KEYS[2], unpack(wanted))
+local tenant = levels and call('HMGET', unpack(levels)) or call('HMGET', KEYS[1], 'life', 'epoch')
+local account = call('HMGET', unpack(wanted))
 local epoch = tenant[2]
-if tenant[1] ~= ARGV[1] or not epoch or account[1] ~= epoch or micro >= tonumber(account[2]) then return with_time(2) end
-local hour_epoch = redis.call('HGET', KEYS[3], 'epoch')
-if hour_epoch and hour_epoch ~= epoch then return with_time(2) end
-local plan = account[3]
-
--- What a level's books are below zero, where units were removed twice over: PostgreSQL may learn of removals late.
-local owed = {}
-
-local function standing(i)
-  local at = level_at[i]
-  if not at or not tenant[at] then return tonumber(account[4 + i * 6]) end
-  local amount = tonumber(tenant[at]) + tonumber(tenant[at + 1]) - tonumber(tenant[at + 2])
-  if amount < 0 then owed[ARGV[FIRST + i * WIDTH + 1]] = -amount end
-  return math.max(0, amount)
+if tenant[1] ~= ARGV[1] or not epoch or account[1] ~= epoch or micro >= tonumber(account[2]) then
+  return turn_away(with_time(2))
+end
+-- An account names the hour that is of its epoch and was marked as dirty since it was last collected: most calls need
+-- neither look at the hour nor mark it.
+local is_marked, hour_epoch = account[4] == ARGV[6], epoch
+if not is_marked then
+  hour_epoch = call('HGET', KEYS[3], 'epoch')
+  if hour_epoch and hour_epoch ~= epoch then return turn_away(with_time(2)) end
 end
 
--- Decide. `now` holds what each metric stands at after the charges so far, `tat` its burst's time.
-local now, tat, steps, sets = {}, {}, {}, 0
-local refused, cause, wait = nil, 0, 0
-for i = 0, count - 1 do
-  local base = FIRST + i * WIDTH
-  local op, metric, amount, member = ARGV[base], ARGV[base + 1], tonumber(ARGV[base + 2]), ARGV[base + 4]
-  local at = 3 + i * 6
-  local used, stop = now[metric] or standing(i), tonumber(account[at + 3])
-  if not stop or not used then return with_time(2) end
-  local cap, burst = tonumber(account[at + 4]), tonumber(account[at + 5])
-  local ready = tat[metric] or math.max(tonumber(account[at + 6]), micro)
+-- What a charge's metric stands at before the call. `owed` is what a level's books are below zero, where units were
+-- removed twice over: PostgreSQL may learn of removals late.
+local owed = nil
+local function standing(base, at)
+  local from = level_at and level_at[base]
+  if not from or not tenant[from] then return tonumber(account[at]) end
+  local amount = tonumber(tenant[from]) + tonumber(tenant[from + 1]) - tonumber(tenant[from + 2])
+  if amount >= 0 then return amount end
+  owed = owed or {}
+  owed[ARGV[base + 1]] = -amount
+  return 0
+end
+
+-- Decide. `now` holds what each metric stands at after the charges so far, `tat` its burst's time; `adds` and `afters`
+-- what each charge adds, and what its metric stands at then.
+local now, adds, afters, tat, sets, set_of = {}, {}, level_at and {}, nil, 0, nil
+local refused, cause, wait, changes = nil, nil, 0, false
+local forced = ARGV[5] ~= '0'
+at = 5
+for base = FIRST, last, WIDTH do
+  local op, metric = ARGV[base], ARGV[base + 1]
+  local used, stop = now[metric] or standing(base, at), tonumber(account[at + 2])
+  if not stop or not used then return turn_away(with_time(2)) end
 
   local add = 0
-  if op == 's' then add = amount
-  elseif op == 'l' then add = math.max(amount, -used)
-  elseif op == 'm' then add = amount - used
+  if op == 's' then add = tonumber(ARGV[base + 2])
+  elseif op == 'l' then add = math.max(tonumber(ARGV[base + 2]), -used)
+  elseif op == 'm' then add = tonumber(ARGV[base + 2]) - used
   elseif op == 'd' then
+    local member = metric .. ':' .. ARGV[base + 4]
     sets = sets + 1
-    if not now[metric .. ':' .. member] and redis.call('SISMEMBER', KEYS[7 + sets], member) == 0 then
-      add = 1
-      now[metric .. ':' .. member] = 1
+    if not now[member] and call('SISMEMBER', KEYS[6 + sets], ARGV[base + 4]) == 0 then
+      add, now[member], set_of = 1, 1, set_of or {}
+      set_of[base] = KEYS[6 + sets]
     end
   end
-  if add > MOST - used then return '6,' .. i end  -- their sum would be rounded
+  if add > MOST - used then return turn_away('6,' .. (base - FIRST) / WIDTH) end  -- their sum would be rounded
 
   local after = used + add
-  if ARGV[6] == '0' and op ~= 'm' and op ~= 'p' then
+  if not forced and op ~= 'm' and op ~= 'p' then
+    local cap = account[at + 3]
     if op == 'g' then
-      if stop >= 0 and used >= stop then cause = 1 elseif cap >= 0 and used >= cap then cause = 2 end
+      if stop >= 0 and used >= stop then cause = 1 elseif cap ~= '-1' and used >= tonumber(cap) then cause = 2 end
     elseif add > 0 then
       if stop >= 0 and after > stop then cause = 1
-      elseif cap >= 0 and after > cap then cause = 2
-      elseif burst >= 0 then
-        if add > burst then return '5,' .. i end
-        ready = ready + math.floor(add * MINUTE / burst)
+      elseif cap ~= '-1' and after > tonumber(cap) then cause = 2
+      elseif account[at + 4] ~= '-1' then
+        local burst = tonumber(account[at + 4])
+        if add > burst then return turn_away('5,' .. (base - FIRST) / WIDTH) end
+        tat = tat or {}
+        local ready = (tat[metric] or math.max(tonumber(account[at + 5]), micro)) + math.floor(add * MINUTE / burst)
         if ready - micro > MINUTE then
           cause, wait = 3, math.ceil((ready - micro - MINUTE) / 1000000)
         else
@@ -122,90 +146,99 @@ for i = 0, count - 1 do
         end
       end
     end
-    if cause > 0 then refused = i break end
+    if cause then refused = base break end
   end
   now[metric] = after
-  steps[#steps + 1] = {op, metric, add, ARGV[base + 3], member, KEYS[7 + sets], after}
+  if add ~= 0 then
+    changes, adds[base] = true, add
+    if level_at then afters[base] = after end
+  end
+  at = at + 6
 end
 
-local changed = false
+-- The reply is known before anything is written.
+local text = refused and table.concat({1, account[3], (refused - FIRST) / WIDTH, cause, wait}, ',') or '0,' .. account[3]
 
-local function touch()
-  if not hour_epoch then
-    redis.call('HSET', KEYS[3], 'epoch', epoch)
-    hour_epoch = epoch
+at = 5
+for base = FIRST, last, WIDTH do
+  local burst, rest = account[at + 4], ',-1,0'
+  local used = not refused and now[ARGV[base + 1]] or standing(base, at)
+  if burst ~= '-1' then
+    local ready = not refused and tat and tat[ARGV[base + 1]] or tonumber(account[at + 5])
+    local ahead = math.max(0, ready - micro)
+    rest = ',' .. math.max(0, math.floor((MINUTE - ahead) * burst / MINUTE)) .. ',' .. math.ceil(ahead / 1000)
   end
-  -- A flushed hour has a time to live; one that is dirty again must not be lost to it.
-  if redis.call('ZADD', KEYS[4], whole(micro), ARGV[5]) == 1 then redis.call('PERSIST', KEYS[3]) end
+  text = text .. ',' .. whole(used) .. ',' .. account[at + 1] .. ',' .. account[at + 2] .. ',' .. account[at + 3]
+    .. ',' .. burst .. rest
+  at = at + 6
+end
+
+-- One command keeps the reply and looks at the last one. A call that was answered already, by its resend or before a
+-- later one, comes late: nobody waits for it, and it must change nothing.
+if number ~= '0' then
+  local kept = call('SET', caller, number .. ':' .. text, 'EX', 3600, 'GET')
+  local reply = kept and answered(kept)
+  if reply then
+    call('SET', caller, kept, 'EX', 3600)
+    return reply
+  end
 end
 
 local function count_label(metric, label, units)
   local field = 'u:' .. metric .. ':' .. label
-  if redis.call('HINCRBY', KEYS[3], field, units) ~= tonumber(units) then return end
-  if redis.call('HINCRBY', KEYS[3], 'n:' .. metric, 1) > LABELS and label ~= 'other' then
-    redis.call('HDEL', KEYS[3], field)
-    redis.call('HINCRBY', KEYS[3], 'n:' .. metric, -1)
-    redis.call('HINCRBY', KEYS[3], 'u:' .. metric .. ':other', units)
+  if call('HINCRBY', KEYS[3], field, units) ~= tonumber(units) then return end
+  if call('HINCRBY', KEYS[3], 'n:' .. metric, 1) > LABELS and label ~= 'other' then
+    call('HDEL', KEYS[3], field)
+    call('HINCRBY', KEYS[3], 'n:' .. metric, -1)
+    call('HINCRBY', KEYS[3], 'u:' .. metric .. ':other', units)
   end
 end
 
-local function move_level(metric, add, before, after, label)
+local function move_level(metric, add, after, label)
   if add > 0 then
-    redis.call('HINCRBY', KEYS[1], 'a:' .. metric, whole(add + (owed[metric] or 0)))
-    owed[metric] = nil
-    redis.call('HINCRBY', KEYS[3], 'la:' .. metric, whole(add))
+    local due = owed and owed[metric] or 0
+    if owed then owed[metric] = nil end
+    call('HINCRBY', KEYS[1], 'a:' .. metric, whole(add + due))
+    call('HINCRBY', KEYS[3], 'la:' .. metric, whole(add))
     count_label(metric, label, whole(add))
   else
-    redis.call('HINCRBY', KEYS[1], 'r:' .. metric, whole(-add))
-    redis.call('HINCRBY', KEYS[3], 'lr:' .. metric, whole(-add))
+    call('HINCRBY', KEYS[1], 'r:' .. metric, whole(-add))
+    call('HINCRBY', KEYS[3], 'lr:' .. metric, whole(-add))
   end
-  local peak = tonumber(redis.call('HGET', KEYS[3], 'lp:' .. metric) or -1)
-  redis.call('HSET', KEYS[3], 'lp:' .. metric, whole(math.max(peak, before, after)), 'lc:' .. metric, whole(after))
+  local peak = tonumber(call('HGET', KEYS[3], 'lp:' .. metric) or -1)
+  call('HSET', KEYS[3], 'lp:' .. metric, whole(math.max(peak, after - add, after)), 'lc:' .. metric, whole(after))
 end
 
 if refused then
-  local base = FIRST + refused * WIDTH
-  local metric = ARGV[base + 1]
-  touch()
-  redis.call('HINCRBY', KEYS[2], 'x:' .. metric, 1)
-  redis.call('HINCRBY', KEYS[3], 'x:' .. metric .. ':' .. cause, 1)
-  redis.call('LPUSH', KEYS[6], table.concat({time[1], metric, cause, ARGV[7], ARGV[base + 3]}, '|'))
-  redis.call('LTRIM', KEYS[6], 0, 49)
-else
-  for _, step in ipairs(steps) do
-    local op, metric, add, label = step[1], step[2], step[3], step[4]
-    if add ~= 0 then
-      changed = true
-      if op == 'l' or op == 'm' then
-        move_level(metric, add, step[7] - add, step[7], label)
-      else
-        if op == 'd' then
-          redis.call('SADD', step[6], step[5])
-          redis.call('EXPIRE', step[6], 5800000)
-          redis.call('SADD', KEYS[7], ARGV[4] .. '|' .. metric .. '|' .. step[5])
-        end
-        redis.call('HINCRBY', KEYS[2], 'u:' .. metric, whole(add))
-        count_label(metric, label, whole(add))
+  local metric = ARGV[refused + 1]
+  call('HINCRBY', KEYS[2], 'x:' .. metric, 1)
+  call('HINCRBY', KEYS[3], 'x:' .. metric .. ':' .. cause, 1)
+  call('LPUSH', KEYS[5], table.concat({time[1], metric, cause, ARGV[3], ARGV[refused + 3]}, '|'))
+  call('LTRIM', KEYS[5], 0, 49)
+elseif changes then
+  for base = FIRST, last, WIDTH do
+    local op, metric, add = ARGV[base], ARGV[base + 1], adds[base]
+    if op == 'l' or op == 'm' then
+      if add then move_level(metric, add, afters[base], ARGV[base + 3]) end
+    elseif add then
+      if op == 'd' then
+        call('SADD', set_of[base], ARGV[base + 4])
+        call('EXPIRE', set_of[base], 5800000)
+        call('SADD', KEYS[6], ARGV[7] .. '|' .. metric .. '|' .. ARGV[base + 4])
       end
+      -- What these add is the amount as it came: nothing has to be written out anew.
+      call('HINCRBY', KEYS[2], 'u:' .. metric, ARGV[base + 2])
+      count_label(metric, ARGV[base + 3], ARGV[base + 2])
     end
   end
-  if changed then touch() end
-  for metric, ready in pairs(tat) do redis.call('HSET', KEYS[2], 'g:' .. metric, whole(ready)) end
-end
-
-local reply = refused and {1, plan, refused, cause, wait} or {0, plan}
-for i = 0, count - 1 do
-  local at, metric = 3 + i * 6, ARGV[FIRST + i * WIDTH + 1]
-  local used = not refused and now[metric] or standing(i)
-  local burst, left, due = tonumber(account[at + 5]), -1, 0
-  if burst >= 0 then
-    local ahead = math.max(0, (not refused and tat[metric] or tonumber(account[at + 6])) - micro)
-    left, due = math.max(0, math.floor((MINUTE - ahead) * burst / MINUTE)), math.ceil(ahead / 1000)
+  if tat then
+    for metric, ready in pairs(tat) do call('HSET', KEYS[2], 'g:' .. metric, whole(ready)) end
   end
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3] = whole(used), account[at + 2], account[at + 3]
-  reply[n + 4], reply[n + 5], reply[n + 6], reply[n + 7] = account[at + 4], burst, left, due
 end
-local text = table.concat(reply, ',')
-if number ~= '0' then redis.call('SET', KEYS[5], number .. ':' .. text, 'EX', 3600) end
+if (refused or changes) and not is_marked then
+  if not hour_epoch then call('HSET', KEYS[3], 'epoch', epoch) end
+  call('HSET', KEYS[2], 'hour', ARGV[6])
+  -- A flushed hour has a time to live; one that is dirty again must not be lost to it. A score may have an exponent.
+  if call('ZADD', KEYS[4], micro, ARGV[8]) == 1 then call('PERSIST', KEYS[3]) end
+end
 return text
