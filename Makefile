@@ -1,7 +1,7 @@
 # Headroom from a checkout: `make demo` shows it, `make test` proves it. Needs Python 3.11 to 3.14 and GNU make.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check code types floors pages django bench run shell format clean
+.PHONY: help demo test check code types floors pages django chaos bench screenshots run shell format clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ TEMPLATES = $(shell find templates $(wildcard */templates) -name '*.html')
 export PYTHONUNBUFFERED = 1
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: export HEADROOM_DEMO = 1
 demo: .venv/.demo ## Show Headroom with a dozen tenants and traffic (PORT=8000 chooses the port)
@@ -39,8 +39,16 @@ pages:
 django:
 	@$(EMBEDDED) --throwaway -- sh -ec '$(PY) manage.py makemigrations --check --dry-run; $(PY) manage.py check'
 
+chaos: export HEADROOM_DEMO = 1
+chaos: .venv/.dev ## Break a running Headroom at random and compare (SECONDS=600, CHAOS_SEED= repeats an order)
+	@SECONDS=$(or $(SECONDS),600) CHAOS_SEED=$(CHAOS_SEED) DJANGO_SETTINGS_MODULE=config.settings $(PY) -m tests.chaos
+
 bench: .venv/.dev ## Measure on servers of its own (BENCH=check, or another name in bench/)
 	@$(EMBEDDED) --throwaway -- $(PY) bench/$(or $(BENCH),check).py
+
+screenshots: export HEADROOM_DEMO = 1
+screenshots: .venv/.dev ## Take every page of a demo of its own into docs/screenshots
+	@$(EMBEDDED) --throwaway -- $(PY) manage.py screenshots
 
 run: .venv/.demo ## Serve with your servers (DATABASE_URL, REDIS_URL; PORT=, HEADROOM_HOST=)
 	$(if $(DATABASE_URL)$(DATABASE_URL_FILE),,$(error make run needs DATABASE_URL; `make demo` brings its own servers))

@@ -22,7 +22,10 @@ from billing.subscriptions import subscribe
 from tenants.keys import create_key, forget_keys
 from tenants.models import Membership, Tenant, User
 from tenants.slugs import forget_tenants
+from tests.chaos.report import pytest_terminal_summary
 from tests.seeds import reseed
+
+__all__ = ["pytest_terminal_summary"]  # the table of what was broken
 
 PASSWORD = "correct horse battery"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

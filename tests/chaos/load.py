@@ -16,15 +16,16 @@ HOST = "127.0.0.1"
 THREADS = 4
 PAUSE = 0.08  # seconds between a thread's calls
 PATIENCE = 30.0  # seconds for one answer
-BYTES = 1_000  # of a file
+BYTES = 1  # of a file: the table adds units of all kinds
 JOIN = 60.0
+NOT_SENT = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call: what it would count, and when (seconds since 1970) it was sent and answered.
 
-    `status` 0: no answer came. A member for users, none for all else.
+    `status` 0: no answer came; NOT_SENT: nobody listened. A member for users, none for all else.
     """
 
     party: Party
@@ -66,6 +67,10 @@ class Load:
             thread.join(JOIN)
             assert not thread.is_alive()
 
+    def of(self, party: Party) -> list[Call]:
+        """Its calls so far."""
+        return [call for call in list(self.calls) if call.party.id == party.id]
+
     def _work(self) -> None:
         while not self._ends.wait(PAUSE):
             number = next(self._numbers)
@@ -89,8 +94,12 @@ class Load:
 
 
 def ask(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    """Status and text of an answer; 0 where none came."""
+    """Status and text of an answer; 0 where none came, NOT_SENT where nobody listened."""
     line = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
+    try:
+        line.connect()
+    except OSError:
+        return NOT_SENT, ""
     try:
         line.request(method, path, body, {"Content-Type": "application/json", **headers})
         answer = line.getresponse()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,14 +26,15 @@ class Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kill(*self.names)
+        self.kill(*self._programs)
 
     @property
     def names(self) -> list[str]:
-        return list(self._programs)
+        """Of those that run."""
+        return [name for name, program in self._programs.items() if program.poll() is None]
 
     def start_web(self, port: int, name: str = "web", **more: str) -> None:
-        """A web server of two workers, which it starts again itself when they die."""
+        """A web server of two workers."""
         self._commands[name] = web("127.0.0.1", port)
         settings = {**web_environment(), "GRANIAN_RESPAWN_INTERVAL": "0.2", **more}
         self.start(name, **settings)
@@ -52,19 +52,13 @@ class Fleet:
 
     def kill(self, *names: str) -> None:
         """Kill programs with their children, all at once."""
-        for name in names:
-            with suppress(ProcessLookupError):
-                os.killpg(self._programs[name].pid, signal.SIGKILL)
-        for name in names:
-            self._programs.pop(name).wait()
+        programs = [self._programs[name] for name in names]
+        for program in programs:
+            if program.poll() is None:  # else its number may be another's
+                os.killpg(program.pid, signal.SIGKILL)
+        for program in programs:
+            program.wait()
 
-    def kill_child(self, name: str, which: int) -> None:
-        """Kill one of a program's own children: it is for the program to replace it."""
-        children = psutil.Process(self._programs[name].pid).children()
-        if children:
-            with suppress(psutil.NoSuchProcess):
-                children[which % len(children)].kill()
-
-    def ended(self) -> list[str]:
-        """Programs that ended by themselves."""
-        return [name for name, program in self._programs.items() if program.poll() is not None]
+    def children(self, name: str) -> list[psutil.Process]:
+        """A program's own children, which it starts again itself when they die."""
+        return psutil.Process(self._programs[name].pid).children()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from random import Random
 
-from tests.chaos.ledger import Balance, Leave, compare, kept
+from tests.chaos.balance import Balance, Leave, weigh
+from tests.chaos.ledger import read
 from tests.chaos.load import Call, Load
 from tests.chaos.parties import Party
 from tests.chaos.servers import eventually
@@ -28,6 +30,11 @@ class Round:
     random: Random
 
 
+@contextmanager
+def _as_it_is(world: World) -> Iterator[Sequence[int]]:
+    yield [world.port]
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`do` breaks something while there is load, mends it, and says what the design lets that do."""
@@ -35,18 +42,19 @@ class Fault:
     name: str
     do: Callable[[Round], Leave]
     only_calls: bool = False  # the load needs PostgreSQL for nothing
+    around: Callable[[World], AbstractContextManager[Sequence[int]]] = _as_it_is  # gives the ports to call
 
 
 def run(world: World, fault: Fault, random: Random) -> Balance:
     """Do the fault once and compare."""
     parties = world.take()
-    before = world.counted_to()
-    with Load(parties, world.ports, only_calls=fault.only_calls) as load:
-        eventually(lambda: _admitted(load) >= WARM, "the load begins")
-        eventually(lambda: world.counted_to() > before, "a flush")
-        leave = fault.do(Round(world, load, parties, random))
-        time.sleep(AFTER)
-    return _settled(world, parties, load.calls, leave)
+    with fault.around(world) as ports:
+        with Load(parties, ports, only_calls=fault.only_calls) as load:
+            eventually(lambda: _admitted(load) >= WARM, "the load begins")
+            world.flushed()
+            leave = fault.do(Round(world, load, parties, random))
+            time.sleep(AFTER)
+        return _settled(world, parties, load.calls, leave)
 
 
 def _admitted(load: Load) -> int:
@@ -58,11 +66,10 @@ def _settled(world: World, parties: Sequence[Party], calls: Sequence[Call], leav
     deadline = time.monotonic() + CATCH_UP
     while _look(world, parties, calls, leave).breaches and time.monotonic() < deadline:
         time.sleep(0.2)
-    now = time.time()
-    eventually(lambda: world.counted_to() > now and world.is_caught_up(), "the flush catches up")
+    world.caught_up()
     return _look(world, parties, calls, leave)
 
 
 def _look(world: World, parties: Sequence[Party], calls: Sequence[Call], leave: Leave) -> Balance:
     with world.servers.sql() as books:
-        return compare(kept(books, parties), parties, calls, leave)
+        return weigh(read(books, parties), parties, calls, leave)

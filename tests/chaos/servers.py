@@ -13,6 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config.embedded.home import Home
 from config.embedded.identity import RUN_VARIABLE
 from config.embedded.postgres import PORT, Postgres
 from config.embedded.reaping import claim, throwaway
@@ -44,10 +45,11 @@ class Servers:
 
     def __init__(self, supervisor: Supervisor, stack: ExitStack) -> None:
         self._supervisor = supervisor
-        self.postgres, self.redis = supervisor.servers
-        assert isinstance(self.redis, Valkey)
-        self.password = self.redis.password
-        self.spare: Valkey | None = None
+        self.postgres, redis = supervisor.servers
+        assert isinstance(redis, Valkey)
+        self.redis = redis
+        self.password = redis.password
+        self._spare: Valkey | None = None
         home = self.postgres.home
         self.books = stack.enter_context(Proxy(f"{home.sockets}/.s.PGSQL.{PORT}"))
         self.counts, self.broker, self.link = (
@@ -71,11 +73,46 @@ class Servers:
 
     def ask_redis(self) -> redis.Redis:
         """A client past the proxy; use it as a context."""
-        return redis.Redis.from_url(self.redis.url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
+        return _client(self.redis)
 
     def revive(self) -> None:
         """Start again what was killed, at the same address."""
         self._supervisor.watch()
+
+    def copy(self) -> None:
+        """Start a replica of Redis; returns once it has everything. It copies by `link`."""
+        spare = self._spare or self._make_spare()
+        spare.start()
+        self._spare = spare
+        self.link.lead_to(("127.0.0.1", self.redis.port))
+        with _client(spare) as replica:
+            replica.config_set("masterauth", self.password)
+            replica.execute_command("REPLICAOF", "127.0.0.1", self.link.port)
+            eventually(
+                lambda: replica.info("replication")["master_link_status"] == "up", "the replica has all"
+            )
+
+    def promote(self) -> None:
+        """Let the replica take the place of the Redis that was killed, which is the replica of the next time."""
+        assert self._spare
+        self.redis, self._spare = self._spare, self.redis
+        self._supervisor.servers[1] = self.redis
+        with self.ask_redis() as primary:
+            primary.execute_command("REPLICAOF", "NO", "ONE")
+        for proxy in (self.counts, self.broker):
+            proxy.lead_to(("127.0.0.1", self.redis.port))
+
+    def _make_spare(self) -> Valkey:
+        home = self.redis.home
+        own = Home(home.make_folder("spare"), home.sockets, home.account)
+        log = self.redis.log.with_name("spare.log")
+        spare = Valkey(own, log, run=self._supervisor.state.run, is_durable=True)
+        spare.password = self.password
+        return spare
+
+
+def _client(server: Valkey) -> redis.Redis:
+    return redis.Redis.from_url(server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
 
 
 def kill(server: Server) -> None:
@@ -101,7 +138,7 @@ def servers() -> Iterator[Servers]:
 
 
 def _stop(supervisor: Supervisor) -> None:
+    started = [server.process for server in supervisor.servers if server.process]
     supervisor.stop()
-    for server in supervisor.servers:
-        if server.process:
-            server.process.wait()
+    for process in started:
+        process.wait()

@@ -1,6 +1,6 @@
 """The settings of programs under chaos: ours, with clocks that may be off.
 
-`CHAOS_CLOCK` is how many seconds this process' own clock is ahead, `CHAOS_REDIS_CLOCK` how many Redis' is.
+`CHAOS_CLOCK` is how many seconds this process' own clock is ahead; of Redis' clock `tests.chaos.clocks` knows.
 """
 
 import os

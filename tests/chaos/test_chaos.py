@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from tests.chaos.faults import FAULTS
-from tests.chaos.report import Row
+from tests.chaos.report import PROPERTY, row
 from tests.chaos.rounds import Fault, run
+from tests.chaos.telling import untold
 from tests.chaos.world import World, world
 
 pytestmark = pytest.mark.chaos
@@ -22,9 +23,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_answers_are_kept_through(
-    fault: Fault, whole: World, record_property: Callable[[str, object], None]
-) -> None:
-    balance = run(whole, fault, Random(0))  # noqa: S311  # nothing to guess
-    record_property("chaos", Row(fault.name, 1, balance.calls, balance.lost, balance.doubled, balance.over))
-    assert not balance.breaches
+def test_counts_are_kept(fault: Fault, whole: World, record_property: Callable[[str, object], None]) -> None:
+    found = run(whole, fault, Random(0))  # noqa: S311  # nothing to guess
+    record_property(PROPERTY, list(row(fault.name, found)))
+    assert not found.breaches
+
+
+def test_every_alert_was_told(whole: World) -> None:
+    assert not list(untold(whole))

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +19,19 @@ from tests.chaos.servers import Servers, eventually, servers
 from tests.usage.mailserver import free_port
 from tests.usage.receivers import Receiver
 
+SAID = 2.0  # seconds in which a process that holds something says so
+HELD = "SELECT 1 FROM usage_heartbeat WHERE name LIKE 'outage %%' AND at > now() - make_interval(secs => %s)"
 BACKGROUND = ("worker", "courier", "flusher", "limiter", "beat")
 
 
 class World:
-    """What faults are done to. `ports` is where the load calls; `take()` gives tenants nobody has used yet."""
+    """What faults are done to. The web server is at `port`; `take()` gives tenants nobody has used yet."""
 
     def __init__(self, servers: Servers, fleet: Fleet, hook: Receiver, parties: Sequence[Party]) -> None:
         self.servers, self.fleet, self.hook = servers, fleet, hook
         self.parties = parties
         self._rest = iter(parties)
         self.port = free_port()
-        self.ports = [self.port]
 
     def take(self) -> list[Party]:
         """The tenants of the next round; the first is the one with a limit."""
@@ -56,11 +58,29 @@ class World:
             found = row.fetchone()
         return float(str(found[0])) if found else 0.0
 
-    def is_caught_up(self) -> bool:
-        """Whether nothing waits: neither in Redis nor, as far as they have said, in a process."""
-        with self.servers.sql() as books, self.servers.ask_redis() as counts:
-            held = "SELECT 1 FROM usage_heartbeat WHERE name LIKE 'outage %' AND at > now() - interval '3 s'"
-            return not (books.execute(held).fetchone() or any(counts.scan_iter("hr:*:dirty", count=1_000)))
+    def flushed(self) -> None:
+        """Wait for the next flush."""
+        now = time.time()
+        eventually(lambda: self.counted_to() > now, "a flush")
+
+    def recovered(self) -> None:
+        """Wait until counting reaches Redis again, and nothing is held."""
+        time.sleep(SAID)
+        eventually(lambda: not self._is_held(), "what was held is counted")
+        self.flushed()
+
+    def caught_up(self) -> None:
+        """Wait until nothing waits in Redis."""
+        self.recovered()
+        eventually(lambda: not self._is_dirty(), "all is flushed")
+
+    def _is_held(self) -> bool:
+        with self.servers.sql() as books:
+            return bool(books.execute(HELD, [SAID]).fetchone())
+
+    def _is_dirty(self) -> bool:
+        with self.servers.ask_redis() as counts:
+            return any(counts.scan_iter("hr:*:dirty", count=1_000))
 
     def page_of(self, party: Party) -> str:
         """What its owner sees."""

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -19,7 +20,8 @@ class Proxy:
 
     `hang` holds back what comes, as a stopped server does: it arrives when the mode changes, late. `slow` holds each
     answer back for a second. `cut` lets requests arrive and ends the line instead of answering. `losses` says what
-    becomes of the next answers, one each: the line is cut, or nothing comes.
+    becomes of the next answers, one each: the line is cut, or nothing comes. While `doubles`, what comes by new lines
+    is sent to the server twice, the second time by a line whose answers nobody reads.
     """
 
     def __init__(self, target: tuple[str, int] | str) -> None:
@@ -31,6 +33,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.cuts = 0
         self.losses: list[Literal["cut", "nothing"]] = []
+        self.doubles = False
 
     def __enter__(self) -> Self:
         self._listen()
@@ -51,6 +54,16 @@ class Proxy:
             self._listener = socket.create_server(("127.0.0.1", self.port))
             self._listen()
 
+    def lead_to(self, target: tuple[str, int] | str) -> None:
+        """New lines go there."""
+        self._target = target
+
+    def drop(self) -> None:
+        """Cut all lines there are; new ones are as the mode says."""
+        for line in list(self._lines):
+            self._close(line)
+            self._lines.discard(line)
+
     def _listen(self) -> None:
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
@@ -62,13 +75,18 @@ class Proxy:
                 return
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                server = self._connect()
+                server, *twins = (self._connect() for _ in range(1 + self.doubles))
             except OSError:
                 line.close()
                 continue
-            self._lines |= {line, server}
-            for source, sink, is_answer in ((line, server, False), (server, line, True)):
-                threading.Thread(target=self._pump, args=(source, sink, is_answer), daemon=True).start()
+            self._lines |= {line, server, *twins}
+            pumps = [
+                (line, [server, *twins], False),
+                (server, [line], True),
+                *((one, [], True) for one in twins),
+            ]
+            for pump in pumps:
+                threading.Thread(target=self._pump, args=pump, daemon=True).start()
 
     def _connect(self) -> socket.socket:
         if not isinstance(self._target, str):
@@ -77,28 +95,27 @@ class Proxy:
         server.connect(self._target)
         return server
 
-    def _pump(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+    def _pump(self, source: socket.socket, sinks: Sequence[socket.socket], is_answer: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 if is_answer and self._mode == "slow":
                     time.sleep(LATE)
                 while self._mode == "hang" and not self._ends:
                     time.sleep(TICK)
-                loss = self.losses.pop(0) if is_answer and self.losses else self._mode
+                loss = self.losses.pop(0) if is_answer and sinks and self.losses else self._mode
                 if loss == "nothing":
                     continue
                 if is_answer and loss == "cut":
                     self.cuts += 1
                     break
-                sink.sendall(data)
-        for line in (source, sink):
+                for sink in sinks:
+                    sink.sendall(data)
+        for line in (source, *sinks):
             self._close(line)
 
     def _close_all(self) -> None:
         self._close(self._listener)
-        for line in list(self._lines):
-            self._close(line)
-        self._lines.clear()
+        self.drop()
 
     @staticmethod
     def _close(line: socket.socket) -> None:
