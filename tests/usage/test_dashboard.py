@@ -12,7 +12,7 @@ from django.utils import timezone
 from billing.models import Allowance, Metric, Override, Plan
 from tenants.models import Tenant
 from tests.conftest import MakeTenant
-from tests.usage.counted import NOW, ago, move, see, use
+from tests.usage.counted import NOW, ago, move, see, use, use_daily
 from usage.metering import Charge, consume, measure
 from usage.reports import Dashboard, dashboard
 from usage.reports.document import document
@@ -200,3 +200,20 @@ class TestDocument:
     def test_gives_a_level_no_reset(self, tenant: Tenant) -> None:
         storage = next(one for one in document(dashboard(tenant, NOW))["metrics"] if one["code"] == "storage")
         assert storage["resets_at"] is None
+
+    def test_forecasts_the_period_or_says_that_nothing_can_be_said(self, tenant: Tenant) -> None:
+        use_daily(tenant, "api_calls", 30, days=21)
+        use(tenant, "api_calls", 10)
+        told = {one["code"]: one for one in document(dashboard(tenant, NOW))["metrics"]}
+        ahead = told["api_calls"]["forecast"]
+        assert ahead["low"] <= ahead["used"] <= ahead["high"]
+        assert ahead["used"] > told["api_calls"]["used"]
+        assert (ahead["limit_reached_at"], ahead["method"]) == (None, "weekdays")
+        early = NOW.replace(day=1)
+        assert {one["forecast"] for one in document(dashboard(tenant, early))["metrics"]} == {None}
+
+    def test_says_when_the_limit_will_be_reached(self, tenant: Tenant) -> None:
+        use_daily(tenant, "api_calls", 44, days=22)
+        calls = next(one for one in document(dashboard(tenant, NOW))["metrics"] if one["code"] == "api_calls")
+        assert calls["used"] < calls["limit"] <= calls["forecast"]["used"]
+        assert "2026-11-23T14:00:00Z" < calls["forecast"]["limit_reached_at"] < calls["resets_at"]

@@ -171,7 +171,9 @@ class TestOneLabel:
 
     def test_is_reached_from_the_breakdown_and_left_again(self, pro: Tenant) -> None:
         use(pro, "api_calls", 30, label="GET /b")
-        row = report(pro, range="7d", view="total").labels
+        listed = report(pro, range="7d", view="total")
+        assert listed.views == []  # there is but one
+        row = listed.labels
         assert row is not None
         assert row.rows[0].address == "?range=7d&view=total&label=GET+%2Fb"
         found = report(pro, range="7d", label="GET /b")

@@ -17,10 +17,11 @@ from billing.subscriptions import subscribe
 from tenants.anchors import change_anchor
 from tenants.models import Membership, Tenant
 from tests.conftest import MakeTenant, MakeUser
-from tests.usage.billed import CLOSES, DAY, FIRST, HOUR, MB, close, day, example
+from tests.usage.billed import CLOSES, DAY, FIRST, MB, close, day, example
 from tests.usage.counted import refuse, use
 from tests.usage.pages import HTMX, address, text
 from usage.models import LevelDay, LevelHour
+from usage.reports.period_files import history_csv
 from usage.reports.periods import History, PastUse, history
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_db")]
@@ -46,10 +47,17 @@ class TestPeriods:
         assert [one.is_running for one in found.periods] == [True, False]
         assert [uses(found, place)["api_calls"].used for place in (0, 1)] == [5, 700]
 
-    def test_begin_with_the_first_that_counted_or_had_the_tenant(self, tenant: Tenant) -> None:
-        assert len(history(tenant, day(20)).periods) == 1
+    def test_begin_with_the_first_that_counted_anything(self, tenant: Tenant) -> None:
+        assert [one.is_running for one in history(tenant, LATER).periods] == [True]
         use(tenant, "api_calls", 5, at=FIRST - 60 * DAY)
         assert str(history(tenant, day(20)).periods[-1].period) == "2026-09-01"
+
+    def test_are_known_by_levels_alone_too(self, tenant: Tenant) -> None:
+        metric = Metric.objects.get(code="storage")
+        LevelDay.objects.create(
+            tenant=tenant, metric=metric, day=day(11), opening=0, added=9, removed=0, peak=9, closing=9
+        )
+        assert [uses(history(tenant, LATER), place)["storage"].used for place in (0, 1)] == [9, 9]
 
     def test_have_the_limit_of_their_statement_whatever_was_edited_since(self, tenant: Tenant) -> None:
         example(tenant)
@@ -58,6 +66,7 @@ class TestPeriods:
         found = uses(history(tenant, LATER), 1)["api_calls"]
         assert (found.used, found.limit_text, found.percent) == (501_500, "500,000", 100)
         assert found.rule == "Billed over"
+        assert uses(history(tenant, LATER), 1)["users"].rule == "Not charged over"
         assert history(tenant, LATER).periods[1].number == "HR-2026-11-0001"
 
     def test_without_a_statement_have_what_was_in_force_at_their_end(self, tenant: Tenant) -> None:
@@ -84,11 +93,12 @@ class TestPeriods:
 
     def test_begin_on_the_anchor_day_of_then(self, tenant: Tenant) -> None:
         change_anchor(tenant, 15, day(20))
+        use(tenant, "api_calls", 4, at=day(3))
         use(tenant, "api_calls", 5, at=CLOSES)
         use(tenant, "api_calls", 6, at=datetime(2026, 12, 20, tzinfo=UTC))
         found = history(tenant, datetime(2026, 12, 21, tzinfo=UTC))
         assert [str(one.period) for one in found.periods] == ["2026-12-15", "2026-12-01", "2026-11-01"]
-        assert [uses(found, place)["api_calls"].used for place in (0, 1)] == [6, 5]
+        assert [uses(found, place)["api_calls"].used for place in (0, 1, 2)] == [6, 5, 4]
 
 
 class TestLevels:
@@ -104,7 +114,6 @@ class TestLevels:
         LevelDay.objects.create(
             tenant=tenant, metric=metric, day=day(11), opening=5, added=3, removed=0, peak=8, closing=8
         )
-        found = history(tenant, day(12), size=None)
         use(tenant, "api_calls", 1, at=FIRST - 5 * DAY)
         found = history(tenant, LATER)
         assert [uses(found, place)["storage"].used for place in (0, 1, 2)] == [8, 8, 5]
@@ -174,7 +183,7 @@ class TestPage:
         browser = client_for(make_user("x@acme.example", "owner", old))
         browser.get(address(old, "history"))
         for name in ("history", "history_csv"):
-            with django_assert_max_num_queries(13):
+            with django_assert_max_num_queries(12):
                 browser.get(address(old, name))
 
 
@@ -200,6 +209,11 @@ class TestFiles:
         assert document["periods"][0]["is_running"]
 
     def test_have_a_line_for_a_period_without_use(self, tenant: Tenant) -> None:
-        found = history(tenant, LATER + 31 * DAY + HOUR, size=None)
-        assert len(found.periods) == 3
-        assert not any(one.uses for one in found.periods)
+        use(tenant, "api_calls", 5, at=day(20))
+        found = history(tenant, LATER + 31 * DAY, size=None)
+        rows = list(csv.DictReader(StringIO(history_csv(found), newline="")))
+        assert [(row["period"], row["metric"]) for row in rows] == [
+            ("2027-01-01", ""),
+            ("2026-12-01", ""),
+            ("2026-11-01", "api_calls"),
+        ]

@@ -69,7 +69,9 @@ def _lasting(meter: Meter) -> Lasting | None:
     if meter.is_level or not meter.headroom or left < 1:
         return None
     a_day = int(meter.headroom / left)
-    text = _("%(units)s a day last to %(day)s") % {"units": meter.number(a_day), "day": meter.last_day}
+    if not a_day:
+        return None
+    text = _("%(units)s a day lasts to %(day)s") % {"units": meter.number(a_day), "day": meter.last_day}
     return Lasting(a_day, text)
 
 

@@ -60,7 +60,22 @@ def _metric(meter: Meter) -> Document:
         "resets_at": None if meter.is_level else moment(period.ends),
         "overage": None if meter.amount is None else _money(meter.amount),
         "refused_last_24h": meter.refused,
+        "forecast": _forecast(meter),
         "daily": _daily(meter),
+    }
+
+
+def _forecast(meter: Meter) -> Document | None:
+    """What is expected at the period's end; null while nothing can be said."""
+    if meter.forecast is None:
+        return None
+    end = meter.forecast.end
+    return {
+        "used": end.used,
+        "low": end.low,
+        "high": end.high,
+        "limit_reached_at": moment(meter.runs_out) if meter.runs_out else None,
+        "method": meter.forecast.method.name.lower(),
     }
 
 

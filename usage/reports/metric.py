@@ -105,7 +105,8 @@ class MetricReport:
     @property
     def views(self) -> list[Choice]:
         """Bars solid or by label; no choice where a level or one label is drawn, or there is but one."""
-        if self.layout.is_standing or self.asked.label is not None or self.labels is None:
+        count = len(self.labels.rows) if self.labels else 0
+        if self.layout.is_standing or self.asked.label is not None or count < 2:
             return []
         return [
             Choice(f"go-{code}", self.asked.address(view=code), name, code == self.asked.view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice, takewhile
 
 from django.core.signing import BadSignature, Signer
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.contracts import Contracts
 from billing.documents import Document, Named
-from billing.models import Metric, Statement
+from billing.models import Allowance, Metric, Statement
 from billing.periods import Period, period_at, period_before
 from tenants.models import Tenant
 from usage import units
@@ -32,10 +32,19 @@ class PastLimit:
     included: int | None
     stop: int | None
     beyond: str
+    is_priced: bool
 
     @property
     def size(self) -> int | None:
         return self.included if self.stop is None else self.stop
+
+    @property
+    def rule(self) -> str:
+        """What happened beyond it: “Stops at the limit”; nothing where there was no limit."""
+        if self.size is None:
+            return ""
+        is_free = self.beyond == Allowance.Beyond.BILL and not self.is_priced
+        return _("Not charged over") if is_free else str(BEYOND.get(self.beyond, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,7 @@ class PastUse:
 
     @property
     def rule(self) -> str:
-        """What happened beyond it: “Stops at the limit”."""
-        return str(BEYOND.get(self.limit.beyond, "")) if self.limit and self.limit.size is not None else ""
+        return self.limit.rule if self.limit else ""
 
     @property
     def share(self) -> str:
@@ -110,11 +118,12 @@ class History:
 def history(tenant: Tenant, at: datetime, *, after: str = "", size: int | None = SIZE) -> History:
     """A page of the periods until `at`, or of all with no `size`; a cursor that is not ours begins anew.
 
-    The limits of a period are those of its statement, or what is known of its last moment.
+    They begin with the first in which anything was counted. The limits of a period are those of its statement, or
+    what is known of its last moment.
     """
-    mark = _read(after)
-    first = min(period_at(tenant, tenant.created_at).first, first_counted(tenant) or date.max)
-    every = takewhile(lambda one: one.first >= first, _back(tenant, mark, at))
+    mark, now = _read(after), at.astimezone(UTC).date()
+    first = min(first_counted(tenant) or now, now)
+    every = takewhile(lambda one: one.until > first, _back(tenant, mark, at))
     wanted = list(every if size is None else islice(every, size + 1))
     shown = wanted if size is None else wanted[:size]
     older = _signer.sign(shown[-1].first.isoformat()) if len(wanted) > len(shown) else ""
@@ -145,7 +154,7 @@ def _periods(tenant: Tenant, periods: Sequence[Period], at: datetime) -> Iterato
             rights = contracts.entitlements(tenant, min(at, period.ends - MOMENT))
             plan = Named(slug=rights.plan.slug, name=rights.plan.name)
             limits = {
-                code: PastLimit(one.included, one.stop, one.allowance.beyond)
+                code: PastLimit(one.included, one.stop, one.allowance.beyond, bool(one.allowance.tiers.all()))
                 for code, one in rights.limits.items()
             }
         uses = tuple(_uses(metrics, limits, counts, period))
@@ -158,8 +167,10 @@ def _statements(tenant: Tenant, periods: Sequence[Period]) -> Sequence[Statement
 
 
 def _limits_of(document: Document) -> dict[str, PastLimit]:
+    priced = {line["metric"] for line in document["lines"] if line["tiers"]}
     return {
-        one["metric"]: PastLimit(one["included"], one["stop"], one["beyond"]) for one in document["limits"]
+        one["metric"]: PastLimit(one["included"], one["stop"], one["beyond"], one["metric"] in priced)
+        for one in document["limits"]
     }
 
 
