@@ -20,12 +20,15 @@ from billing.subscriptions import subscribe  # noqa: E402
 from tenants.keys import create_key  # noqa: E402
 from tenants.models import Membership, Tenant, User  # noqa: E402
 from tests.chaos.parties import LIMIT, SIZE, Party  # noqa: E402
-from tests.conftest import LONG_AGO  # noqa: E402
 from usage.alerts.setup import add_endpoint  # noqa: E402
 
 
 def main() -> None:
-    sets, hook, at = int(sys.argv[1]), sys.argv[2], timezone.now()
+    sets, hook, at = (
+        int(sys.argv[1]),
+        sys.argv[2],
+        timezone.now().replace(day=1, hour=0),
+    )  # nothing to bill yet
     plans = {"tight": _plan("tight", LIMIT), "ample": _plan("ample", None)}
     names = [(number, name) for number in range(sets) for name in ("tight", *["ample"] * (SIZE - 1))]
     parties = [
@@ -44,8 +47,8 @@ def _plan(slug: str, included: int | None) -> Plan:
 
 
 def _party(plan: Plan, slug: str, hook: str, at: datetime) -> Party:
-    tenant = Tenant.objects.create(slug=slug, name=slug.title(), created_at=LONG_AGO)
-    subscribe(tenant, plan, at=LONG_AGO, actor=None, reason="chaos")
+    tenant = Tenant.objects.create(slug=slug, name=slug.title(), created_at=at)
+    subscribe(tenant, plan, at=at, actor=None, reason="chaos")
     owner = User.objects.create(email=f"owner@{slug}.example", password="!")
     Membership.objects.create(tenant=tenant, user=owner, role=Membership.Role.OWNER)
     is_tight = plan.slug == "tight"
