@@ -22,6 +22,7 @@ from billing.admin.reading import TENANT_SEARCH, ChosenOnce
 from billing.costs.coverage import Coverage, coverage, differences
 from billing.costs.division import driver_words
 from billing.models import CostAlias, CostRule, CostWeight
+from tenants.admin.rows import TenantRow
 
 
 class Unconfirmed(Exception):
@@ -35,6 +36,7 @@ class Unconfirmed(Exception):
 
 class CostWeightInline(ChosenOnce[CostWeight, CostRule], admin.TabularInline[CostWeight, CostRule]):
     model = CostWeight
+    form = TenantRow
     extra = 0
     autocomplete_fields = ("tenant",)
     verbose_name_plural = gettext_lazy("Weights: of “by fixed weights” alone")

@@ -72,7 +72,7 @@ class SubscriptionAdmin(RecordedAdmin[Subscription]):
         return super().get_form(request, obj, change, **{**kwargs, "form": form})
 
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
-        return (*BEGINNING, "author", "ends", "end_reason", "ended_by") if obj else BEGINNING
+        return (*BEGINNING, "author", "ends", "is_meant", "end_reason", "ended_by") if obj else BEGINNING
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
         return (*BEGINNING, "author", "ended_by") if obj else ()

@@ -47,7 +47,9 @@ class SubscriptionForm(forms.ModelForm[Subscription]):
 
 
 class SubscriptionEndForm(forms.ModelForm[Subscription]):
-    """When a subscription ends; what it was until now stays as it was."""
+    """When a subscription ends; what it was until now stays as it was. An end is asked about once more."""
+
+    is_meant = forms.BooleanField(required=False, label="Yes, end it then")
 
     class Meta:
         model = Subscription
@@ -55,6 +57,15 @@ class SubscriptionEndForm(forms.ModelForm[Subscription]):
         help_texts = {
             "ends": "UTC; empty = it goes on. Without a subscription a tenant has the default plan."
         }
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        ends: datetime | None = data.get("ends")
+        if ends and "ends" in self.changed_data and not data.get("is_meant"):
+            one = self.instance
+            text = f"{one.tenant} loses what {one.plan} gives on {moment(ends)}, unless another subscription begins"
+            self.add_error("is_meant", f"{text}: tick this if that is meant, and save again.")
+        return data
 
     def clean_ends(self) -> datetime | None:
         ends: datetime | None = self.cleaned_data["ends"]

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from tenants.admin.recording import RecordedAdmin
+from tenants.admin.rows import TenantRow
 from tenants.models import Membership, User
 
 
@@ -35,6 +36,7 @@ class BelongsToInline(admin.TabularInline[Membership, User]):
     """The tenants one person belongs to."""
 
     model = Membership
+    form = TenantRow
     fields = ("tenant", "role")
     autocomplete_fields = ("tenant",)
     extra = 0
@@ -76,6 +78,8 @@ admin.site.unregister(Group)
 @admin.register(Group)
 class GroupAdmin(RecordedAdmin[Group], DjangoGroupAdmin):
     """What members of the operations team may do, by group."""
+
+    show_full_result_count = False
 
 
 @admin.register(Membership)

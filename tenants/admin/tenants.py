@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from tenants.admin.confirmation import ask, is_confirmed
 from tenants.admin.keys import SHOWN
 from tenants.admin.recording import RecordedAdmin
+from tenants.admin.rows import UserRow
 from tenants.anchors import change_anchor
 from tenants.models import ApiKey, Membership, Tenant
 
@@ -27,6 +28,7 @@ class MembersInline(admin.TabularInline[Membership, Tenant]):
     """The people who belong to a tenant."""
 
     model = Membership
+    form = UserRow
     fields = ("user", "role")
     autocomplete_fields = ("user",)
     extra = 0

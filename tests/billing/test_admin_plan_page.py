@@ -187,7 +187,9 @@ class TestSubscriptions:
             admin.post(path, form_data(admin.get(path), "subscription_form", **given))
             return Subscription.objects.get()
 
-        ended = end(ends_0=f"{later:%Y-%m-%d}", ends_1=f"{later:%H:%M:%S}", end_reason="moves away")
+        ended = end(
+            ends_0=f"{later:%Y-%m-%d}", ends_1=f"{later:%H:%M:%S}", end_reason="moves away", is_meant="on"
+        )
         assert (ended.ends, ended.ended_by, ended.end_reason) == (later, staff, "moves away")
         assert change(acme) == ("Plan cancelled", f"On plan Pro until {moment(later)}: moves away")
         again = end(ends_0="", ends_1="")

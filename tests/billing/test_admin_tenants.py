@@ -140,9 +140,9 @@ class TestSubscription:
         pk = Plan.objects.get(slug=plan).pk
         return send(admin, self.add, "subscription_form", tenant=tenant.pk, plan=pk, **fields)
 
-    def end(self, admin: Client, one: Subscription, at: datetime | None) -> str:
+    def end(self, admin: Client, one: Subscription, at: datetime | None, **more: str) -> str:
         path = reverse("admin:billing_subscription_change", args=[one.pk])
-        return send(admin, path, "subscription_form", **moment("ends", at))
+        return send(admin, path, "subscription_form", **moment("ends", at), **more)
 
     def test_ends_the_one_before_and_acts_at_once(
         self, admin: Client, staff: User, make_tenant: MakeTenant
@@ -169,7 +169,10 @@ class TestSubscription:
         make_tenant("a", "pro")
         told()
         later = timezone.now().replace(microsecond=0) + timedelta(days=9)
-        self.end(admin, Subscription.objects.get(), later)
+        asked = self.end(admin, Subscription.objects.get(), later)
+        assert "A loses what Pro gives on " in asked
+        assert Subscription.objects.get().ends is None
+        self.end(admin, Subscription.objects.get(), later, is_meant="on")
         assert Subscription.objects.get().ends == later
         assert [reason[:18] for _, reason in told()] == ["On plan Pro until "]
 
