@@ -327,6 +327,17 @@ class TestStaff:
         assert 'aria-current="page">Deliveries' in page
         assert swapped(operator.get("/staff/deliveries/?status=failed", headers=HTMX)) == {"rows", "pager"}
 
+    def test_find_one_tenants_by_its_slug(
+        self, operator: Client, tenant: Tenant, make_tenant: MakeTenant
+    ) -> None:
+        for one, target in ((tenant, "a@northwind.example"), (make_tenant("acme"), "b@acme.example")):
+            sent(one, status="dead", target=target)
+        page = text(operator.get("/staff/deliveries/?tenant=acme&status=failed"))
+        assert "b…@acme.example" in page
+        assert "northwind.example" not in page
+        assert 'value="acme"' in page
+        assert "Nothing fits" in text(operator.get("/staff/deliveries/?tenant=nowhere"))
+
     def test_send_all_that_was_given_up_again(self, operator: Client, tenant: Tenant) -> None:
         sent(tenant, 3, status="dead", error="550 no", attempts=10)
         response = operator.post("/staff/deliveries/resend/", {"all": "on"}, follow=True)

@@ -29,7 +29,7 @@ PAGE = "usage/deliveries.html"
 @staff_page
 def deliveries(request: TenantRequest) -> HttpResponse:
     """Everybody's deliveries; rows and pager alone where HTMX narrows or pages them."""
-    asked = {name: request.GET.get(name, "") for name in ("channel", "status", "after")}
+    asked = {name: request.GET.get(name, "") for name in ("tenant", "channel", "status", "after")}
     at = timezone.now()
     log = staff_log(at=at, **asked)
     context = {"log": log, "may_edit": _may_resend(request), "with_tenant": True}
