@@ -242,6 +242,11 @@ class CostShare(models.Model):
                 name="shares_of_tenants_name_them",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["allocation", "tenant"], condition=models.Q(margin__lt=0), name="shares_below_cost"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.tenant or self.get_kind_display()}: {self.cost}"

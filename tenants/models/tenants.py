@@ -71,7 +71,11 @@ class Tenant(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(anchor_day__range=(1, 28)), name="tenant_anchor_day"),
         ]
-        indexes = [GinIndex(words(), name="tenant_words")]
+        indexes = [
+            GinIndex(words(), name="tenant_words"),
+            models.Index(fields=["name", "id"], name="tenants_by_name"),
+            models.Index(fields=["id"], condition=models.Q(status="closed"), name="tenants_closed"),
+        ]
 
     def __str__(self) -> str:
         return self.name

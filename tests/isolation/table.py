@@ -85,6 +85,9 @@ usage:zones              GET,HEAD       in         200     200    200    200    
 usage:stop_mail          GET,HEAD,POST  404        404     404    404    404    404    404    404  404        404
 usage:stop_mail          *              405        405     405    405    405    405    405    405  405        405
 usage:tenants            GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:tenants_csv        GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:outreach           GET,HEAD       in         404     404    404    404    200    200    in   in         in
+usage:outreach_csv       GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:staff_tenant       GET,HEAD       in         404     404    404    404    200    200    in   in         in
 usage:raise_limit        POST           in         404     404    404    404    302    403    in   in         in
 usage:end_override       GET,HEAD       in         404     404    404    404    200    403    in   in         in

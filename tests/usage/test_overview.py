@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import connection
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
-from billing.models import Plan
+from billing.models import Allocation, CostShare, Metric, Plan
 from tenants.models import Tenant
 from tests.usage.standing import AT, slugs, standing
-from usage.models import Standing
-from usage.reports import overview
-from usage.reports.overview import ago
+from usage.models import Delivery, Standing
+from usage.reports import overview, overview_tiles
+from usage.reports.overview_choice import ORDERS
+from usage.reports.overview_rows import ago
 
 pytestmark = pytest.mark.django_db
 
@@ -94,16 +95,41 @@ class TestFilters:
             ({"metric": "storage"}, ["b"]),
             ({"plan": "pro", "state": "near"}, ["c"]),
             ({"plan": "pro", "query": "d"}, ["d"]),
+            ({"state": "limit"}, ["b", "a"]),
+            ({"state": "high"}, ["b", "a", "c"]),
+            ({"state": "limit", "plan": "free"}, ["a"]),
             ({"plan": "gone", "state": "odd", "metric": "none"}, ["b", "a", "c", "d"]),
         ],
     )
     def test_narrow_the_list(self, asked: dict[str, str], found: list[str]) -> None:
         assert slugs(overview(**asked, at=AT)) == found  # type: ignore[arg-type]
 
+    def test_find_who_is_forecast_to_exceed(self) -> None:
+        standing("e", 104, fill=60, forecast=104, runs_out=date(2026, 11, 27))
+        assert slugs(overview(state="exceeds", at=AT)) == ["e"]
+
+    def test_find_who_was_below_cost_in_the_last_month_that_was_divided(self) -> None:
+        for slug, month, margins in (("x", 9, {"a": -5, "b": 5}), ("y", 10, {"a": 5, "b": -5, "c": -1})):
+            divided = Allocation.objects.create(month=date(2026, month, 1), made_at=AT, note=slug)
+            for of, margin in margins.items():
+                CostShare.objects.create(
+                    allocation=divided, tenant=Tenant.objects.get(slug=of), margin=Decimal(margin)
+                )
+        assert slugs(overview(state="below", at=AT)) == ["b", "c"]
+        rows = {row.slug: (row.margin, row.is_below_cost) for row in overview(at=AT).rows}
+        assert rows == {
+            "a": ("$5.00", False),
+            "b": ("−$5.00", True),
+            "c": ("−$1.00", True),
+            "d": ("–", False),
+        }
+
     def test_stand_in_the_address(self) -> None:
         page = overview(query="a b", plan="pro", state="odd", size=1, at=AT)
         assert page.address == "?q=a+b&plan=pro"
         assert overview(at=AT).address == ""
+        assert overview(sort="name", state="below", at=AT).address == "?state=below&sort=name"
+        assert overview(sort="risk", at=AT).address == overview(sort="odd", at=AT).address == ""
         first = overview(plan="pro", size=1, at=AT)
         assert first.next_address.startswith("?plan=pro&after=")
 
@@ -114,13 +140,52 @@ class TestFigures:
         standing("b", 119, state="over")
         standing("c", 85, refused=2)
         standing("d", 10)
+        standing("e", 104, fill=20, forecast=104, runs_out=date(2026, 11, 27), state="near")
+        standing("f", 30, state="full")  # by a spend cap
+        standing("g", 100, status="closed")
         figures = overview(plan="pro", at=AT).summary
-        assert (figures.tenants, figures.stopped, figures.over, figures.at_limit) == (4, 1, 1, 2)
-        assert (figures.near, figures.refusals, figures.refused_tenants) == (3, 7, 2)
+        assert (figures.tenants, figures.stopped, figures.over, figures.at_limit) == (6, 2, 1, 3)
+        assert (figures.high, figures.exceeding, figures.first_out) == (3, 1, date(2026, 11, 27))
+        assert overview(at=AT).first_out == "first on 27 Nov"
+
+    def test_are_the_same_where_the_number_of_tenants_is_remembered(
+        self, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    ) -> None:
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+        monkeypatch.setattr(overview_tiles, "MANY", 1)
+        standing("a", 100)
+        standing("b", 30, state="full")
+        standing("c", 10)
+        first, second = overview(at=AT).summary, overview(at=AT).summary
+        assert first == second
+        standing("d", 85)
+        third = overview(at=AT).summary
+        assert (third.tenants, third.high, third.stopped) == (3, 2, 2)
+
+    def test_count_deliveries_that_failed_and_not_those_that_wait(self, tenant: Tenant) -> None:
+        for status, attempts, error in (
+            ("dead", 10, "gone"),
+            ("waiting", 2, "HTTP 500"),
+            ("waiting", 0, ""),
+            ("sent", 1, ""),
+        ):
+            Delivery.objects.create(
+                tenant=tenant,
+                channel="email",
+                target="a@b.example",
+                status=status,
+                attempts=attempts,
+                error=error,
+                due_at=AT,
+                created_at=AT,
+            )
+        figures = overview(at=AT).summary
+        assert (figures.failing, figures.dead, figures.retried, figures.is_more_failing) == (2, 1, 1, False)
 
     def test_of_nobody_are_nothing(self) -> None:
         figures = overview(at=AT).summary
-        assert (figures.tenants, figures.refusals) == (0, 0)
+        assert (figures.tenants, figures.at_limit, figures.failing) == (0, 0, 0)
+        assert overview(at=AT).first_out == "by the end of their periods"
 
     def test_of_a_row_are_in_words(self) -> None:
         standing(
@@ -130,6 +195,19 @@ class TestFigures:
         assert (row.plan, row.metric, row.percent, row.overage) == ("Pro", "API calls", "119", "$313.36")
         assert (row.look.code, row.look.word, row.last_used) == ("over", "Over · billed", "3 h")
         assert row.spoken == "API calls: 119 % used"
+
+    def test_of_a_row_show_what_is_forecast(self) -> None:
+        standing("b", 108, fill=79, forecast=108, state="near", plan="pro", runs_out=date(2026, 11, 28))
+        (row,) = overview(at=AT).rows
+        assert (row.percent, row.forecast, row.runs_out, row.runs_out_of) == ("79", "108", "28 Nov", "")
+        assert (row.bar.ghost, row.bar.beyond, row.bar.cast, row.bar.hatch) == ("15.75", "6", "81", "h-bill")
+        assert row.spoken == "API calls: 79 % used, forecast 108 %"
+
+    def test_of_a_row_name_what_runs_out_beside_the_worst_and_no_day_that_is_over(self) -> None:
+        storage = Metric.objects.get(code="storage")
+        standing("b", 100, runs_out=date(2026, 11, 20), runs_out_of=storage)
+        (row,) = overview(at=AT).rows
+        assert (row.runs_out, row.runs_out_of, row.bar.hatch) == ("23 Nov", "Storage", "h-stop")
 
     def test_say_so_where_what_goes_beyond_is_free(self) -> None:
         standing("b", 119, plan="pro", worst="users", state="over")
@@ -170,7 +248,9 @@ class TestVersion:
         one.save()
         assert overview(at=AT + timedelta(seconds=20)).version == before
 
-    @pytest.mark.parametrize("change", [{"risk": 51, "fill": 51}, {"refused": 1}, {"overage": 2}])
+    @pytest.mark.parametrize(
+        "change", [{"risk": 51, "fill": 51}, {"forecast": 60}, {"refused": 1}, {"overage": 2}]
+    )
     def test_changes_with_what_is_shown(self, change: dict[str, int]) -> None:
         standing("a", 50)
         before = overview(at=AT).version
@@ -185,6 +265,12 @@ class TestQueries:
         for n in range(60):
             standing(f"t{n}", n * 2, state="over", plan="pro")
         page = overview(size=20, at=AT)
-        for asked in ({}, {"query": "t"}, {"after": page.next}, {"plan": "pro", "state": "over"}):
-            with django_assert_max_num_queries(6):
+        for asked in (
+            {},
+            {"query": "t"},
+            {"after": page.next},
+            {"plan": "pro", "state": "over"},
+            *({"sort": one} for one in ORDERS),
+        ):
+            with django_assert_max_num_queries(8):
                 overview(size=20, at=AT, **asked)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from tests.usage.standing import AT, slugs, standing
 from usage.models import Standing
 from usage.reports import Overview, overview
+from usage.reports.overview_choice import ORDERS
 
 pytestmark = pytest.mark.django_db
 
 MOST_PAGES = 30
 
 
-def forward(size: int, after: str | None = None) -> Iterable[Overview]:
+def forward(size: int, after: str | None = None, **asked: str) -> Iterable[Overview]:
     """The page after each other, from the cursor on."""
-    page = overview(size=size, after=after, at=AT)
+    page = overview(size=size, after=after, at=AT, **asked)
     yield page
     for _ in range(MOST_PAGES):
         if page.next is None:
             return
-        page = overview(size=size, after=page.next, at=AT)
+        page = overview(size=size, after=page.next, at=AT, **asked)
         yield page
     pytest.fail("The pages have no end.")
 
@@ -77,3 +80,53 @@ class TestPaging:
         last = next(iter(forward(22))).next
         Standing.objects.filter(tenant__slug=slugs(overview(size=100, at=AT))[-1]).delete()
         assert len(overview(size=22, after=last, at=AT).rows) == 22
+
+
+class TestSorting:
+    @pytest.fixture(autouse=True)
+    def _tenants(self) -> None:
+        """Names, amounts and times that some share, and that most have none of."""
+        for n in range(17):
+            standing(
+                f"t{n}",
+                n % 3,
+                name=f"Name {n % 4}",
+                overage=Decimal(n % 5) / 4 if n % 2 else 0,
+                refused=[0, 7, 0, 0, 12_000][n % 5],
+                last_used=None if n % 4 == 0 else AT - timedelta(minutes=n % 6),
+            )
+
+    @staticmethod
+    def key(sort: str, row: Standing) -> tuple[object, int]:
+        first = {
+            "risk": -row.risk,
+            "name": row.tenant.name,
+            "overage": -row.overage,
+            "refused": -row.refused,
+            "used": timedelta(days=9999) if row.last_used is None else AT - row.last_used,
+        }
+        return first[sort], row.pk
+
+    @pytest.mark.parametrize("size", [1, 4, 5, 7, 8, 16, 17])
+    @pytest.mark.parametrize("sort", sorted(ORDERS))
+    def test_shows_each_tenant_once_in_order_and_goes_back_the_same_way(self, sort: str, size: int) -> None:
+        rows = list(Standing.objects.select_related("tenant"))
+        rows.sort(key=lambda row: self.key(sort, row))  # type: ignore[arg-type,return-value]  # each of one type
+        pages = list(forward(size, sort=sort))
+        assert [slug for page in pages for slug in slugs(page)] == [row.tenant.slug for row in rows]
+        back, page = [pages[-1]], pages[-1]
+        while page.previous and len(back) < MOST_PAGES:
+            page = overview(size=size, after=page.previous, sort=sort, at=AT)
+            back.append(page)
+        assert [slugs(one) for one in reversed(back)] == [slugs(one) for one in pages]
+
+    @pytest.mark.parametrize("sort", sorted(ORDERS))
+    def test_takes_no_cursor_of_another_order_or_one_that_was_changed(self, sort: str) -> None:
+        first = overview(size=5, sort=sort, at=AT)
+        assert first.next
+        for other in set(ORDERS) - {sort}:
+            assert slugs(overview(size=5, sort=other, after=first.next, at=AT)) == slugs(
+                overview(size=5, sort=other, at=AT)
+            )
+        forged = ("A" if first.next[0] != "A" else "B") + first.next[1:]
+        assert slugs(overview(size=5, sort=sort, after=forged, at=AT)) == slugs(first)

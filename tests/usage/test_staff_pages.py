@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -81,14 +83,60 @@ class TestTenants:
         assert 'href="/staff/tenants/b/"' not in html
         assert 'value="pro" selected' in " ".join(html.split())
 
+    @pytest.mark.parametrize("sort", ["", "name", "overage", "refused", "used"])
+    def test_takes_twelve_queries_at_most(
+        self, browser: Client, django_assert_max_num_queries: DjangoAssertNumQueries, sort: str
+    ) -> None:
+        for n in range(4):
+            standing(f"t{n}", 60 * n, state="over" if n > 1 else "ok", overage=n // 2, refused=n // 2)
+        for state in ("", "below", "silent", "exceeds"):
+            with django_assert_max_num_queries(12):
+                browser.get(self.path, {"sort": sort, "state": state})
+
+    def test_sorts_by_links_that_keep_the_filter(self, browser: Client) -> None:
+        standing("a", 90, plan="pro")
+        html = browser.get(self.path, {"plan": "pro", "sort": "name"}).content.decode()
+        assert 'aria-sort="ascending"' in html
+        assert f'href="{self.path}?plan=pro&amp;sort=overage"' in html
+        assert f'href="{self.path}?plan=pro"' in html  # by risk, as without a word
+        assert 'name="sort" value="name" form="which"' in html
+
+    def test_tiles_lead_to_what_they_count(self, browser: Client) -> None:
+        standing("a", 119, state="over")
+        standing("b", 85)
+        standing("c", 101, fill=40, state="near", runs_out=timezone.now().date())
+        report = browser.get(self.path).context["report"]
+        for state, count in (
+            ("limit", report.summary.at_limit),
+            ("high", report.summary.high),
+            ("exceeds", report.summary.exceeding),
+        ):
+            page = browser.get(self.path, {"state": state})
+            assert len(page.context["report"].rows) == count > 0
+            assert f'href="{self.path}?state={state}"' in page.content.decode()
+
+    def test_the_file_has_all_that_the_list_is_narrowed_to(self, browser: Client) -> None:
+        for n in range(60):
+            standing(f"t{n}", n, plan="pro")
+        standing("other", 100)
+        standing("odd", 99, plan="pro", name="=1+1", forecast=120, last_used=None)
+        page = browser.get(self.path, {"plan": "pro"})
+        assert 'href="/staff/tenants.csv?plan=pro"' in page.content.decode()
+        response = browser.get("/staff/tenants.csv", {"plan": "pro"})
+        text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+        rows = list(csv.DictReader(StringIO(text)))
+        assert [row["Slug"] for row in rows] == ["odd", *(f"t{n}" for n in range(59, -1, -1))]
+        assert (rows[0]["Tenant"], rows[0]["Forecast, percent"], rows[0]["Last used"]) == ("'=1+1", "120", "")
+        assert [row["Slug"] for row in rows[1:50]] == [row.slug for row in page.context["report"].rows[1:]]
+
     def test_swaps_the_parts_that_follow_the_list(self, browser: Client) -> None:
         standing("a")
         response = browser.get(self.path, {"q": "a", "plan": "", "after": ""}, **HTMX)  # type: ignore[arg-type]
         html = response.content.decode()
         assert "<html" not in html
-        for part in ("kpis", "rows", "pager", "poller", "counted"):
+        for part in ("kpis", "rows", "pager", "file", "poller", "counted"):
             assert f'id="{part}"' in html
-        assert html.count('hx-swap-oob="true"') == 5
+        assert html.count('hx-swap-oob="true"') == 6
         assert response["HX-Push-Url"] == "/staff/tenants/?q=a"
         assert "HX-Request" in response["Vary"]
 

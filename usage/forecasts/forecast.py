@@ -81,6 +81,7 @@ class Forecast:
             Method.LAST_PERIOD: _("Forecast: new ones as in the last period."),
             Method.FADING: _("Forecast: new ones, half as many each week."),
             Method.SLOPE: _("Forecast: on as in the last two weeks."),
+            Method.KEPT: _("Forecast: as it was learnt at the beginning of the day."),
         }[self.method]
 
 

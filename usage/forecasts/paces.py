@@ -33,6 +33,7 @@ class Method(Enum):
     LAST_PERIOD = "last period"
     FADING = "fading"
     SLOPE = "slope"
+    KEPT = "kept"  # learnt at the beginning of the day, in one of these ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from itertools import accumulate
 from billing.models import Metric
 from billing.periods import Period, period_before
 from tenants.models import Tenant
-from usage.forecasts.forecast import pace_of, settled
+from usage.forecasts.forecast import Forecast, Point, pace_of, settled
 from usage.forecasts.histories import History
-from usage.forecasts.paces import DAY, Ahead
+from usage.forecasts.paces import DAY, Ahead, Method
 
 SECONDS = 86_400
 # Units that are still to come at the beginning of each day; days after which nothing comes are cut.
@@ -47,6 +47,16 @@ def day_of_reach(rest: Sequence[int], missing: int, period: Period, at: datetime
     if missing <= 0 or whole < missing:
         return None
     return next(today + DAY * n for n in range(len(rest)) if whole - _pair(rest, n)[1] >= missing)
+
+
+def forecast_by(rest: Sequence[int], now: int, period: Period, at: datetime) -> Forecast:
+    """The forecast that was kept, from `now` units at `at` on. Between what it lies was not."""
+    begins = settled(period, at)
+    whole, days = to_come(*_pair(rest, 0), period, at), (period.until - begins.astimezone(UTC).date()).days
+    sums = [whole - _pair(rest, n)[1] for n in range(days)]
+    today = begins.astimezone(UTC).date()
+    points = tuple(Point(today + DAY * n, *[now + units] * 3) for n, units in enumerate(sums))
+    return Forecast(begins, now, points, tuple(map(float, sums)), Method.KEPT, 0)
 
 
 def _pair(rest: Sequence[int], n: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -50,7 +51,7 @@ def histories(firsts: Mapping[int, date], at: datetime) -> dict[int, History]:
     """What each tenant used from its first day to `at`, by tenant id; `firsts` has the days. Two queries for all."""
     found = {tenant: History() for tenant in firsts}
     today = at.astimezone(UTC).date()
-    values = {
+    values: dict[str, Any] = {
         "tenants": list(firsts),
         "firsts": list(firsts.values()),
         "kept": (at - settings.HEADROOM_KEEP_HOURS).astimezone(UTC).date(),

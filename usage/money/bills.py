@@ -85,13 +85,22 @@ class Quote:
 
 def quotes(contracts: Contracts, tenant: Tenant, plans: Iterable[Plan], at: datetime) -> list[Quote]:
     """The present period had it been on each plan from its first day; on the tenant's own, as it was. One query."""
-    period, own = period_at(tenant, at), contracts.plan(tenant, at)
-    rates = [contracts.rates(tenant, period, at, plan=None if plan.pk == own.pk else plan) for plan in plans]
+    return quotes_of(contracts, [(tenant, plan) for plan in plans], at)
+
+
+def quotes_of(contracts: Contracts, wanted: Iterable[tuple[Tenant, Plan]], at: datetime) -> list[Quote]:
+    """The same for plans of several tenants. One query."""
+    rates = [_rates_if(contracts, tenant, plan, at) for tenant, plan in wanted]
     excess = excess_over(rates, at)
     return [
         Quote(one, {code: excess[index, code] for code, rate in one.rates.items() if rate.is_level})
         for index, one in enumerate(rates)
     ]
+
+
+def _rates_if(contracts: Contracts, tenant: Tenant, plan: Plan, at: datetime) -> Rates:
+    is_own = plan.pk == contracts.plan(tenant, at).pk
+    return contracts.rates(tenant, period_at(tenant, at), at, plan=None if is_own else plan)
 
 
 def what_if(

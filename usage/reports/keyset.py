@@ -14,7 +14,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True)
 class Order(Generic[Row]):
-    """An order by two columns, the first descending: their names, and where a row stands in them.
+    """An order by two columns: their names, which of them descend, and where a row stands in them, as JSON.
 
     `salt` keeps a cursor of one list from another.
     """
@@ -24,6 +24,7 @@ class Order(Generic[Row]):
     second: str
     is_second_descending: bool
     place: Callable[[Row], list[Any]]
+    is_first_descending: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ def page(rows: QuerySet[Row], order: Order[Row], *, after: str | None, size: int
 
 
 def _forward(rows: QuerySet[Row], order: Order[Row], place: list[Any] | None, size: int) -> Page[Row]:
-    if place is not None:
-        rows = rows.filter(_beyond(order, place, is_back=False))
-    found = list(rows.order_by(*_columns(order, is_back=False))[: size + 1])
+    found = _next(rows, order, place, is_back=False, most=size + 1)
     shown = found[:size]
     previous = _written(order, shown[0], is_back=True) if place is not None and shown else None
     return Page(shown, previous, _written(order, shown[-1], is_back=False) if len(found) > size else None)
@@ -60,8 +59,7 @@ def _forward(rows: QuerySet[Row], order: Order[Row], place: list[Any] | None, si
 
 def _back(rows: QuerySet[Row], order: Order[Row], place: list[Any], size: int) -> Page[Row] | None:
     """The page before; None where it would not be full: then it is the first."""
-    before = rows.filter(_beyond(order, place, is_back=True))
-    found = list(before.order_by(*_columns(order, is_back=True))[: size + 1])
+    found = _next(rows, order, place, is_back=True, most=size + 1)
     if len(found) < size:
         return None
     shown = found[:size][::-1]
@@ -69,18 +67,30 @@ def _back(rows: QuerySet[Row], order: Order[Row], place: list[Any], size: int) -
     return Page(shown, previous, _written(order, shown[-1], is_back=False))
 
 
+def _next(
+    rows: QuerySet[Row], order: Order[Row], place: list[Any] | None, *, is_back: bool, most: int
+) -> list[Row]:
+    """The `most` rows that follow `place` in that direction, or are the first of all."""
+    if place is not None:
+        rows = rows.filter(_beyond(order, place, is_back=is_back))
+    return list(rows.order_by(*_columns(order, is_back=is_back))[:most])
+
+
 def _columns(order: Order[Row], *, is_back: bool) -> tuple[str, str]:
-    signs = ("", "-") if is_back else ("-", "")
-    return signs[0] + order.first, signs[not order.is_second_descending] + order.second
+    first, second = ("-" if is_down != is_back else "" for is_down in _downs(order))
+    return first + order.first, second + order.second
 
 
 def _beyond(order: Order[Row], place: list[Any], *, is_back: bool) -> Q:
     """Rows on the far side of `place`; the first column bounds the index scan, the second parts equals."""
     first, second = place
-    down, up = ("gt", "lt") if is_back else ("lt", "gt")
-    beside = down if order.is_second_descending else up
-    nearer = Q(**{f"{order.first}__{down}": first})
-    return Q(**{f"{order.first}__{down}e": first}) & (nearer | Q(**{f"{order.second}__{beside}": second}))
+    ahead, beside = ("lt" if is_down != is_back else "gt" for is_down in _downs(order))
+    further = Q(**{f"{order.first}__{ahead}": first}) | Q(**{f"{order.second}__{beside}": second})
+    return Q(**{f"{order.first}__{ahead}e": first}) & further
+
+
+def _downs(order: Order[Row]) -> tuple[bool, bool]:
+    return order.is_first_descending, order.is_second_descending
 
 
 def _written(order: Order[Row], row: Row, *, is_back: bool) -> str:
