@@ -75,7 +75,7 @@ class Proxy:
                 return
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                server, *twins = (self._connect() for _ in range(1 + self.doubles))
+                server, *twins = self._connect_all()
             except OSError:
                 line.close()
                 continue
@@ -88,11 +88,22 @@ class Proxy:
             for pump in pumps:
                 threading.Thread(target=self._pump, args=pump, daemon=True).start()
 
+    def _connect_all(self) -> list[socket.socket]:
+        """A connection to the server, and its twin where there is to be one; both or none."""
+        with contextlib.ExitStack() as stack:
+            found = [stack.enter_context(self._connect()) for _ in range(1 + self.doubles)]
+            stack.pop_all()
+        return found
+
     def _connect(self) -> socket.socket:
         if not isinstance(self._target, str):
             return socket.create_connection(self._target)
         server = socket.socket(socket.AF_UNIX)
-        server.connect(self._target)
+        try:
+            server.connect(self._target)
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _pump(self, source: socket.socket, sinks: Sequence[socket.socket], is_answer: bool) -> None:
