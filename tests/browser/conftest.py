@@ -16,6 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, StorageState, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from tenants.models import Tenant
 from tests.browser.site import Site, are_alone, eventually, running
 from tests.browser.window import PATIENCE, Windows
 from tests.browser.world import make_world
@@ -59,14 +60,15 @@ def site(
     """Headroom's web server and a few tenants; afterwards database and Redis are as they were."""
     _empty_redis()
     with django_db_blocker.unblock():
+        if Tenant.objects.exists():  # a run before was interrupted, and its database is used again
+            _empty_database()
         world = make_world(timezone.now())
         connection.close()
     with running(world, tmp_path_factory.mktemp("site")) as site:
         yield site
     with django_db_blocker.unblock():
         eventually(are_alone)
-        call_command("flush", interactive=False, verbosity=0)
-        reseed()
+        _empty_database()
     _empty_redis()
 
 
@@ -99,6 +101,11 @@ def windows(chromium: Browser, site: Site, states: dict[str, StorageState]) -> I
     yield opened
     opened.close()
     assert not opened.wrong
+
+
+def _empty_database() -> None:
+    call_command("flush", interactive=False, verbosity=0)
+    reseed()
 
 
 def _empty_redis() -> None:

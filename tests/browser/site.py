@@ -52,6 +52,16 @@ class Site:
         finally:
             asked.close()
 
+    def put(self, key: str, path: str, size: int) -> int:
+        """Store a file of so many bytes; the status of the answer."""
+        asked = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        try:
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/octet-stream"}
+            asked.request("PUT", path, body=bytes(size), headers=headers)
+            return asked.getresponse().status
+        finally:
+            asked.close()
+
     def ping(self, key: str) -> int:
         """One API call."""
         return self.status("/demo/api/ping", key)

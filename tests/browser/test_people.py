@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.letters import letters
 from tests.browser.site import Site, eventually
 from tests.browser.window import Windows, sign_in
 
@@ -28,15 +26,8 @@ def create_key(page: Page, name: str) -> str:
 
 def mailed_link(site: Site, email: str) -> str:
     """The path of the link in the invitation that was mailed there; empty while none was."""
-    assert site.group.logs
-    for file in Path(site.group.logs / "mail").glob("*"):
-        mail = message_from_bytes(file.read_bytes(), policy=policy.default)
-        assert isinstance(mail, EmailMessage)
-        text = mail.get_body(("plain",))
-        found = re.search(r"/join/\S+/", text.get_content()) if text and mail["To"] == email else None
-        if found:
-            return found[0]
-    return ""
+    found = [re.search(r"/join/\S+/", one) for one in letters(site, email)]
+    return next((one[0] for one in found if one), "")
 
 
 class TestKey:

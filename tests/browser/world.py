@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.contrib.auth.hashers import make_password
 
+from billing.caps import set_cap
 from billing.closings import closing
 from billing.costs.bills import TypedRow, type_bill
 from billing.models import CostRule, Metric, Plan
@@ -15,14 +16,18 @@ from billing.periods import period_at, period_before
 from billing.subscriptions import subscribe
 from tenants.keys import create_key
 from tenants.models import Membership, Tenant, User
+from tests.browser.places import Wrong, forms, places
 from tests.conftest import LONG_AGO, PASSWORD
+from tests.isolation.side import Side, make_side
 from tests.usage.counted import move, refuse, see, use
 from usage.costs.allocate import allocate_month
 from usage.costs.months import month_at
+from usage.metering.chores import expect_use
 from usage.metering.standings import Touch, restand
 from usage.money.closing import issue_due
 
 STAFF = "sam@ops.example"
+NOBODY = "nora@nowhere.example"  # belongs to no tenant
 MB = 10**6
 
 
@@ -50,7 +55,9 @@ class Place:
 class World:
     """`harbor` is free and idle, `quarry` free and full, `meadow` in billed overage, `ferry` alone on its plan.
 
-    `lagoon` is free, and its members and keys come and go.
+    `lagoon` is free, and its members and keys come and go. `granite` is stopped by its spend cap, and `orchard` has
+    stored 84.8 of its 100 MB. `willow` will use more calls than it has. `side` has one of everything,
+    for who walks all pages.
     """
 
     harbor: Place
@@ -58,11 +65,19 @@ class World:
     meadow: Place
     ferry: Place
     lagoon: Place
+    granite: Place
+    orchard: Place
+    willow: Place
+    side: Side
+    places: dict[str, list[str]]  # the paths of all pages, by who opens them
+    mistakes: list[Wrong]  # one in each form
 
 
 def make_world(at: datetime) -> World:
     """All of it, with counts in the ledger as a flush leaves them."""
     secret = make_password(PASSWORD)
+    User.objects.create(email=NOBODY, password=secret, first_name="Nora")
+    side = _side(secret, at)
     User.objects.create(email=STAFF, password=secret, first_name="Sam", is_staff=True, is_superuser=True)
     world = World(
         harbor=_place("harbor", "free", secret, at),
@@ -70,17 +85,38 @@ def make_world(at: datetime) -> World:
         meadow=_place("meadow", "pro", secret, at),
         ferry=_place("ferry", "starter", secret, at),
         lagoon=_place("lagoon", "free", secret, at),
+        granite=_place("granite", "pro", secret, at),
+        orchard=_place("orchard", "free", secret, at),
+        willow=_place("willow", "free", secret, at, anchor_day=min(28, (at - timedelta(days=12)).day)),
+        side=side,
+        places=places(side),
+        mistakes=forms(side),
     )
     use(world.quarry.tenant, "api_calls", 1_000, at=at)
     _busy(world.meadow.tenant, at)
-    restand({place.tenant.pk: Touch(at) for place in (world.quarry, world.meadow)}, at)
+    use(world.granite.tenant, "api_calls", 500_200, at=at, label="GET /quarries")
+    set_cap(world.granite.tenant, side="owner", mode="stop", amount=Decimal("0.10"), at=at, actor=None)
+    for days in range(11):
+        use(world.willow.tenant, "api_calls", 90, at=at - timedelta(days=days), label="GET /reeds")
+    move(world.orchard.tenant, added=84_800_000, closing=84_800_000, at=at)
+    used = (world.quarry, world.meadow, world.granite, world.orchard, world.willow)
+    restand({place.tenant.pk: Touch(at) for place in used}, at)
+    expect_use(at)
     _bill(world.meadow.tenant, at)
     _costs(at)
     return world
 
 
-def _place(slug: str, plan: str, secret: str, at: datetime) -> Place:
-    tenant = Tenant.objects.create(slug=slug, name=f"{slug.title()} Books", created_at=LONG_AGO)
+def _side(secret: str, at: datetime) -> Side:
+    """What the tests of isolation ask for; its people sign in as all others do."""
+    side = make_side("zephyrine", 483_647, at)
+    User.objects.filter(pk__in=[person.pk for person in side.people.values()]).update(password=secret)
+    return side
+
+
+def _place(slug: str, plan: str, secret: str, at: datetime, anchor_day: int = 1) -> Place:
+    name = f"{slug.title()} Books"
+    tenant = Tenant.objects.create(slug=slug, name=name, created_at=LONG_AGO, anchor_day=anchor_day)
     subscribe(tenant, Plan.objects.get(slug=plan), at=LONG_AGO, actor=None, reason="signed up")
     for role in (Membership.Role.OWNER, Membership.Role.VIEWER):
         user = User.objects.create(
