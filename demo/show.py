@@ -115,7 +115,7 @@ def _environment(place: Place, base_url: str) -> Mapping[str, str]:
 
 def _wait_for_page(group: Group, port: int) -> None:
     deadline = time.monotonic() + WEB_WITHIN
-    while not _answers(port):
+    while not answers(port):
         ended = group.ended()
         if ended or time.monotonic() > deadline:
             lines = group.log_of("web").read_text(errors="replace").splitlines()[-LAST_LINES:]
@@ -123,7 +123,8 @@ def _wait_for_page(group: Group, port: int) -> None:
         time.sleep(0.05)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether the demo's first page is there."""
     page = http.client.HTTPConnection(HOST, port, timeout=10)
     try:
         page.request("GET", FIRST_PAGE)
