@@ -256,6 +256,8 @@ class TestRefusals:
         refuse(pro, "api_calls", 5, at=ago(days=20), cause="burst")
         assert [row.refused for row in report(pro, range="7d").refusals] == [3]
         assert [row.refused for row in report(pro).refusals] == [3, 5]
+        over = report(pro, range="custom", first=ago(days=22).date(), last=ago(days=18).date())
+        assert [(row.refused, row.policy) for row in over.refusals] == [(5, "burst")]
 
     def test_of_long_ago_are_told_by_day(self, pro: Tenant) -> None:
         metric = Metric.objects.get(code="api_calls")

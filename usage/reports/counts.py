@@ -66,6 +66,9 @@ FROM usage_refusalhour WHERE tenant_id = %(tenant)s AND hour >= %(refused_since)
 """
 
 
+Value = int | date | datetime | None
+
+
 class Row(NamedTuple):
     """One line of the statements above."""
 
@@ -146,35 +149,20 @@ def counts(tenant: Tenant, period: Period, at: datetime, *, first: date) -> Coun
     return found
 
 
-def days_of(
-    tenant: Tenant, metric_id: int, at: datetime, *, first: date, until: datetime, now: int
-) -> Counts:
-    """The same of one metric, for days that `counts` has not read: units from `first` to before `until`.
-
-    `now`: what it stands at, for levels. One query.
-    """
-    found = Counts(totals={metric_id: now})
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{SOURCES} {DAYS}", _values(tenant, at, first) | {"until": until, "metric": metric_id}
-        )
-        found.add(Row(*row) for row in cursor)
-    return found
-
-
 def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
 def _read(tenant: Tenant, period: Period, at: datetime, first: date) -> list[Row]:
-    values = _values(tenant, at, first)
+    values = values_of(tenant, at, first)
     values |= {"period": period.first, "refused_since": at - timedelta(days=1)}
     with connection.cursor() as cursor:
         cursor.execute(f"{SOURCES} {TOTALS} UNION ALL {DAYS}", values)
         return [Row(*row) for row in cursor]
 
 
-def _values(tenant: Tenant, at: datetime, first: date) -> dict[str, int | date | datetime | None]:
+def values_of(tenant: Tenant, at: datetime, first: date) -> dict[str, Value]:
+    """What the statements above ask for: all metrics, from `first` to now."""
     return {
         "tenant": tenant.pk,
         "metric": None,

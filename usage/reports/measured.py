@@ -1,33 +1,43 @@
-"""What was counted of one metric in the slots of a window: from the days at hand, else read for it."""
+"""What was counted of one metric in the slots of a window, and what of it was refused; in one round trip."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from django.db import connection
 
 from billing.models import Metric
-from usage.reports.counts import days_of
+from usage.reports import counts
+from usage.reports.counts import DAYS, SOURCES, Counts, values_of
 from usage.reports.readings import Reading
+from usage.reports.refused import REFUSALS, Refused, refusal_values
 from usage.reports.slots import DAY, Slot
 from usage.reports.windows import Window
 
-# what: unit (units of a label in an hour), close and open (a level after the last move of an hour, and before the
-# first of all). The first move is looked for to the end: one after the window says at what the level stood in it.
-HOURS = """
-SELECT 'unit', hour, label, sum(quantity)::bigint FROM usage_usagehour
-WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND hour >= %(since)s AND hour < %(until)s GROUP BY 2, 3
+# what: day (units of a label, of an hour too), close and open (a level after the last move of an hour or a day, and
+# before the first of all). The first move is looked for to the end: one after the window says how it was.
+BY_DAY = (
+    SOURCES
+    + """
+SELECT what, day::timestamp AT TIME ZONE 'UTC', label, quantity
+FROM ({days}) AS days (what, metric_id, day, label, quantity)
+""".replace("{days}", DAYS)
+)
+BY_HOUR = """
+SELECT 'day', hour, label, sum(quantity)::bigint FROM usage_usagehour
+WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND hour >= %(starts)s AND hour < %(until)s GROUP BY 2, 3
 UNION ALL
 (SELECT DISTINCT ON (hour) 'close', hour, '', closing FROM usage_levelhour
- WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND hour >= %(since)s AND hour < %(until)s
+ WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND hour >= %(starts)s AND hour < %(until)s
  ORDER BY hour, epoch DESC)
 UNION ALL
 (SELECT 'open', hour, '', closing - added + removed FROM usage_levelhour
- WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND hour >= %(since)s ORDER BY hour, epoch LIMIT 1)
+ WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND hour >= %(starts)s ORDER BY hour, epoch LIMIT 1)
 """
+REFUSED = {"refused_in_hour": False, "refused_on_day": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class Measured:
 
     slots: Sequence[Slot]
     units: Sequence[Mapping[str, int]]
+    refused: Sequence[Refused]
     amounts: Sequence[int] = ()
     opening: int = 0
 
@@ -52,60 +63,72 @@ class Measured:
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def measured(read: Reading, metric: Metric, window: Window) -> Measured:
-    """What the window has of the metric; one query, none where the days are at hand."""
-    begun = [slot for slot in window.slots if slot.starts <= read.at]
-    return _by_hour(read, metric, window, begun) if window.is_hourly else _by_day(read, metric, window, begun)
-
-
-def _by_day(read: Reading, metric: Metric, window: Window, begun: Sequence[Slot]) -> Measured:
-    found, now = read.counts, read.counts.totals.get(metric.pk, 0)
-    if window.first < found.first:
-        found = days_of(read.tenant, metric.pk, read.at, first=window.first, until=window.ends, now=now)
-    days = found.days.get(metric.pk, {})
-    units = [days.get(slot.on, {}) for slot in begun]
-    if metric.kind != Metric.Kind.LEVEL:
-        return Measured(begun, units)
-    on = [window.first - DAY, *(slot.on for slot in begun)]
-    opening, *amounts = found.levels(metric.pk, on, read.at.astimezone(UTC).date())
-    return Measured(begun, units, amounts, opening)
-
-
 class _Row(NamedTuple):
-    """One line of the statement above."""
+    """One line of the statements above."""
 
     what: str
-    hour: datetime
+    at: datetime
     label: str
     quantity: int
 
 
-def _by_hour(read: Reading, metric: Metric, window: Window, begun: Sequence[Slot]) -> Measured:
-    rows = _rows(read.tenant.pk, metric, window)
+def measured(read: Reading, metric: Metric, window: Window) -> Measured:
+    """What the window has of the metric; days that were read before are not read again. One query."""
+    begun = [slot for slot in window.slots if slot.starts <= read.at]
+    if window.is_hourly:
+        return _by_hour(read, metric, begun, _rows(read, metric, window, BY_HOUR))
+    if window.first >= read.counts.first:
+        return _by_day(read, metric, begun, read.counts, _rows(read, metric, window, ""))
+    rows = _rows(read, metric, window, BY_DAY)
+    found = Counts(totals=read.counts.totals)
+    found.add(
+        counts.Row(row.what, metric.pk, row.at.date(), row.label, row.quantity)
+        for row in rows
+        if row.what not in REFUSED
+    )
+    return _by_day(read, metric, begun, found, rows)
+
+
+def _by_day(
+    read: Reading, metric: Metric, begun: Sequence[Slot], found: Counts, rows: Sequence[_Row]
+) -> Measured:
+    days = found.days.get(metric.pk, {})
+    units, refused = [days.get(slot.on, {}) for slot in begun], list(_refused(rows))
+    if metric.kind != Metric.Kind.LEVEL:
+        return Measured(begun, units, refused)
+    on: list[date] = [begun[0].on - DAY, *(slot.on for slot in begun)]
+    opening, *amounts = found.levels(metric.pk, on, read.at.astimezone(UTC).date())
+    return Measured(begun, units, refused, amounts, opening)
+
+
+def _by_hour(read: Reading, metric: Metric, begun: Sequence[Slot], rows: Sequence[_Row]) -> Measured:
     units: dict[datetime, dict[str, int]] = {}
     for row in rows:
-        if row.what == "unit":
-            units.setdefault(row.hour, {})[row.label] = row.quantity
-    parts = [units.get(slot.starts, {}) for slot in begun]
+        if row.what == "day":
+            units.setdefault(row.at, {})[row.label] = row.quantity
+    parts, refused = [units.get(slot.starts, {}) for slot in begun], list(_refused(rows))
     if metric.kind != Metric.Kind.LEVEL:
-        return Measured(begun, parts)
+        return Measured(begun, parts, refused)
     now = read.counts.totals.get(metric.pk, 0)
-    closes = {row.hour: row.quantity for row in rows if row.what == "close"}
+    closes = {row.at: row.quantity for row in rows if row.what == "close"}
     amount = opening = next((row.quantity for row in rows if row.what == "open"), now)
     amounts = []
     for slot in begun:
         amount = now if read.at < slot.ends else closes.get(slot.starts, amount)
         amounts.append(amount)
-    return Measured(begun, parts, amounts, opening)
+    return Measured(begun, parts, refused, amounts, opening)
 
 
-def _rows(tenant_id: int, metric: Metric, window: Window) -> list[_Row]:
-    values: dict[str, int | datetime] = {
-        "tenant": tenant_id,
-        "metric": metric.pk,
-        "since": window.starts,
-        "until": window.ends,
-    }
+def _refused(rows: Sequence[_Row]) -> Iterator[Refused]:
+    for row in rows:
+        if row.what in REFUSED:
+            yield Refused(row.at, REFUSED[row.what], row.label, row.quantity)
+
+
+def _rows(read: Reading, metric: Metric, window: Window, counted: str) -> list[_Row]:
+    statement = f"{counted} UNION ALL ({REFUSALS})" if counted else REFUSALS
+    values = values_of(read.tenant, read.at, window.first) | refusal_values(window, read.at)
+    values["metric"] = metric.pk
     with connection.cursor() as cursor:
-        cursor.execute(HOURS, values)
-        return [_Row(what, hour.astimezone(UTC), label, units) for what, hour, label, units in cursor]
+        cursor.execute(statement, values)
+        return [_Row(what, at.astimezone(UTC), label, units) for what, at, label, units in cursor]

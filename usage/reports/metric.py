@@ -19,7 +19,7 @@ from usage.reports.measured import Measured, measured
 from usage.reports.meters import Meter
 from usage.reports.metric_table import Layout, Table, table
 from usage.reports.readings import Reading
-from usage.reports.refused import RefusalRow, refused_in
+from usage.reports.refused import RefusalRow, told
 from usage.reports.shapes import DailyChart
 from usage.reports.windows import LABELS, NAMES, TOTAL, Asked, Window, window_of
 
@@ -130,7 +130,7 @@ class MetricReport:
 
 
 def metric_report(read: Reading, meter: Meter, asked: Asked) -> MetricReport:
-    """The metric in the window that is asked for; three queries at most."""
+    """The metric in the window that is asked for; one query."""
     window = window_of(read.period, period_before(read.tenant, read.period), asked, read.at)
     found = measured(read, meter.metric, window)
     parts = parts_of(found, asked)
@@ -151,7 +151,7 @@ def metric_report(read: Reading, meter: Meter, asked: Asked) -> MetricReport:
         ),
         table=table(layout, made, days),
         labels=_labels(read, found, meter.metric, window, asked),
-        refusals=refused_in(read.tenant, meter, window, read.at),
+        refusals=told(found.refused, meter, window),
         is_empty=not any(one.total or one.to_date or one.removed for one in made),
     )
 

@@ -5,33 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 from django.utils.translation import gettext as _
 
-from tenants.models import Tenant
 from usage.reports import dates
 from usage.reports.counts import midnight
 from usage.reports.meters import Meter
 from usage.reports.windows import Window
 
 MOST = 12
+# what, time, cause, requests: of hours, and of days whose hours may have been dropped.
 REFUSALS = """
-SELECT hour, cause, sum(refused)::bigint, FALSE FROM usage_refusalhour
+SELECT 'refused_in_hour', hour, cause, sum(refused)::bigint FROM usage_refusalhour
 WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s
-AND hour >= GREATEST(%(starts)s, %(kept)s) AND hour < %(ends)s GROUP BY hour, cause
+AND hour >= GREATEST(%(starts)s, %(hours_from)s) AND hour < %(until)s GROUP BY hour, cause
 UNION ALL
-SELECT day::timestamp AT TIME ZONE 'UTC', cause, refused, TRUE FROM usage_refusalday
-WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s
-AND day >= (%(starts)s AT TIME ZONE 'UTC')::date AND day < (LEAST(%(kept)s, %(ends)s) AT TIME ZONE 'UTC')::date
-ORDER BY 1 DESC, 2 LIMIT %(most)s
+SELECT 'refused_on_day', day::timestamp AT TIME ZONE 'UTC', cause, refused FROM usage_refusalday
+WHERE tenant_id = %(tenant)s AND metric_id = %(metric)s AND day >= (%(starts)s AT TIME ZONE 'UTC')::date
+AND day < (LEAST(%(hours_from)s, %(until)s) AT TIME ZONE 'UTC')::date
+ORDER BY 2 DESC, 3 LIMIT %(most)s
 """
+
+
+class Refused(NamedTuple):
+    """Refused requests of one cause in the hour, or on the day, that begins at `at`."""
+
+    at: datetime
+    is_day: bool
+    cause: str
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalRow:
-    """Refused requests of one cause in one hour, or on one day."""
+    """The same in words."""
 
     at: datetime
     is_day: bool
@@ -40,25 +49,26 @@ class RefusalRow:
     refused: int
 
 
-def refused_in(tenant: Tenant, meter: Meter, window: Window, at: datetime) -> Sequence[RefusalRow]:
-    """The newest of them; one query."""
+def refusal_values(window: Window, at: datetime) -> dict[str, int | datetime]:
+    """What the statement above asks for besides tenant and metric."""
     # The day on which hours begin to be dropped is told as a day.
-    kept = midnight((at - settings.HEADROOM_KEEP_HOURS).astimezone(UTC).date() + timedelta(days=1))
-    values: dict[str, int | datetime] = {
-        "tenant": tenant.pk,
-        "metric": meter.metric.pk,
-        "starts": window.starts,
-        "ends": window.ends,
-        "kept": kept,
-        "most": MOST,
-    }
-    policies = _policies(meter, is_now=window.ends > at)
-    with connection.cursor() as cursor:
-        cursor.execute(REFUSALS, values)
-        return tuple(
-            RefusalRow(then, is_day, _when(then, at, is_day=is_day), policies.get(cause, cause), refused)
-            for then, cause, refused, is_day in cursor
+    hours_from = midnight((at - settings.HEADROOM_KEEP_HOURS).astimezone(UTC).date() + timedelta(days=1))
+    return {"starts": window.starts, "until": window.ends, "hours_from": hours_from, "most": MOST}
+
+
+def told(found: Sequence[Refused], meter: Meter, window: Window) -> tuple[RefusalRow, ...]:
+    """What was found, newest first, for people."""
+    policies = _policies(meter, is_now=window.ends > meter.at)
+    return tuple(
+        RefusalRow(
+            one.at,
+            one.is_day,
+            _when(one.at, meter.at, is_day=one.is_day),
+            policies.get(one.cause, one.cause),
+            one.refused,
         )
+        for one in sorted(found, key=lambda one: (-one.at.timestamp(), one.cause))
+    )
 
 
 def _when(then: datetime, at: datetime, *, is_day: bool) -> str:
