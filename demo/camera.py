@@ -25,7 +25,7 @@ SIGNS = (
     ("/t/northwind-labs/", "#alerts li", 1),
     ("/staff/tenants/", "#rows tbody tr", 12),
     ("/staff/deliveries/", "#rows tbody tr", 5),
-    ("/staff/health/", "#verdict .state.ok", 1),
+    ("/staff/health/", "#workers .state.ok", 5),
 )
 
 
