@@ -19,7 +19,7 @@ from playwright.sync_api import (
 from tests.browser.site import Site
 from tests.conftest import PASSWORD
 
-PATIENCE = 15_000  # ms, for a busy machine
+PATIENCE = 30_000  # ms, for a busy machine
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SEND = """([path, typed, token]) => {
   const form = document.createElement("form");
