@@ -1,4 +1,4 @@
-"""How tenants are searched: by how words of their names and slugs begin, from an index."""
+"""How tenants and people are searched: by how words of their names and addresses begin, from an index."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ def words() -> SearchVector:
     return SearchVector(_parted("name"), _parted("slug"), config="simple")
 
 
+def words_of_person() -> SearchVector:
+    """The words of a person's address and names: the expression that is indexed."""
+    return SearchVector(*map(_parted, ("email", "first_name", "last_name")), config="simple")
+
+
 def beginning(text: str) -> SearchQuery | None:
-    """Finds tenants in which each word of `text` begins a word; None where `text` has none."""
+    """Finds that in which each word of `text` begins a word; None where `text` has none."""
     asked = re.sub(APART, " ", text.replace("\0", " ")).split()
     if not asked:
         return None

@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from billing.admin.confirmation import HistoryAdmin
-from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, CappedPaginator
+from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP
 from billing.models import SpendCap
+from tenants.admin.searching import CappedPaginator
 
 
 @admin.register(SpendCap)

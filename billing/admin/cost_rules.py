@@ -36,7 +36,7 @@ class Unconfirmed(Exception):
 
 class CostWeightInline(ChosenOnce[CostWeight, CostRule], admin.TabularInline[CostWeight, CostRule]):
     model = CostWeight
-    form = TenantRow
+    form = TenantRow[CostWeight]
     extra = 0
     autocomplete_fields = ("tenant",)
     verbose_name_plural = gettext_lazy("Weights: of “by fixed weights” alone")

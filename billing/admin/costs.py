@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from billing.admin.reading import CappedPaginator
 from billing.costs.bills import TypedRow, spelled, type_bill, withdraw
 from billing.focus_cells import YEARS
 from billing.models import CostBill, CostRow
 from billing.terms import plain
 from tenants.admin.confirmation import ask, is_confirmed
 from tenants.admin.recording import RecordedAdmin
+from tenants.admin.searching import CappedPaginator
 from tenants.models import User
 
 MOST_ROWS = 120  # that fit into one form; more come as a file

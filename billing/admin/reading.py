@@ -7,14 +7,13 @@ from typing import Any, TypeVar, cast
 
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.paginator import Paginator
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, Model
 from django.forms import Field as FormField
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 
 from tenants.admin.recording import RecordedAdmin
+from tenants.admin.searching import CappedPaginator
 
 Row = TypeVar("Row", bound=Model)
 Parent = TypeVar("Parent", bound=Model)
@@ -22,17 +21,6 @@ Parent = TypeVar("Parent", bound=Model)
 # How a list finds a tenant's rows; tenants are many, their slugs begin as their names do.
 TENANT_SEARCH = ("tenant__slug__startswith", "tenant__name__istartswith")
 TENANT_SEARCH_HELP = "How a tenant's slug or name begins"
-
-
-class CappedPaginator(Paginator[Any]):
-    """Counts no further than its cap, so that a list of millions opens at once; beyond it one searches."""
-
-    CAP = 5_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Model] = self.object_list  # type: ignore[assignment]  # the admin gives querysets
-        return rows.order_by()[: self.CAP].count()
 
 
 class ReadOnlyAdmin(RecordedAdmin[Row]):

@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tenants.admin.confirmation import ask, is_confirmed
 from tenants.admin.recording import RecordedAdmin
+from tenants.admin.searching import CappedPaginator, any_of
 from tenants.audit import Action, record
 from tenants.keys import revoke_key, seal
-from tenants.models import ApiKey, User
+from tenants.models import ApiKey, Tenant, User
 
 # What may be seen of a key; its digest is of no use to anybody.
 SHOWN = (
@@ -55,11 +56,26 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     list_display = ("name", "prefix", "tenant", "scope", "state", "created_at", "last_used_at")
     list_select_related = ("tenant",)
     list_filter = ("scope", ("revoked_at", admin.EmptyFieldListFilter))
-    search_fields = ("prefix", "name", "tenant__slug", "tenant__name")
+    search_fields = ("prefix",)  # by how it begins, or by words of the tenant: see get_search_results
+    search_help_text = gettext_lazy("How a key begins, a tenant's id, or how words of its name or slug begin")
+    paginator = CappedPaginator
     autocomplete_fields = ("tenant",)
     ordering = ("-pk",)
     show_full_result_count = False
     actions = ("revoke",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ApiKey], search_term: str
+    ) -> tuple[QuerySet[ApiKey], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        prefix = text.removeprefix("hr_").rstrip("…").lower()
+        found = (
+            ApiKey.objects.filter(tenant__in=Tenant.objects.matching(text)),
+            ApiKey.objects.filter(prefix__startswith=prefix),
+        )
+        return any_of(queryset, *found), False
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, key: ApiKey) -> str:

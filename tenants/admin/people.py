@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.admin.recording import RecordedAdmin
 from tenants.admin.rows import TenantRow
-from tenants.models import Membership, User
+from tenants.admin.searching import CappedPaginator, any_of
+from tenants.models import Membership, Tenant, User
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -36,7 +37,7 @@ class BelongsToInline(admin.TabularInline[Membership, User]):
     """The tenants one person belongs to."""
 
     model = Membership
-    form = TenantRow
+    form = TenantRow[Membership]
     fields = ("tenant", "role")
     autocomplete_fields = ("tenant",)
     extra = 0
@@ -53,7 +54,9 @@ class UserAdmin(RecordedAdmin[User], DjangoUserAdmin):  # type: ignore[type-arg]
     add_form = NewUserForm
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_superuser", "is_active")
-    search_fields = ("email", "first_name", "last_name")
+    search_fields = ("email",)  # by words: see get_search_results
+    search_help_text = _("How words of an address or a name begin")
+    paginator = CappedPaginator
     ordering = ("email",)
     show_full_result_count = False
     inlines = (BelongsToInline,)
@@ -66,6 +69,13 @@ class UserAdmin(RecordedAdmin[User], DjangoUserAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(pk__in=User.objects.matching(search_term).values("pk")), False
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Only who exists can belong somewhere."""
@@ -87,7 +97,20 @@ class MembershipAdmin(RecordedAdmin[Membership]):
     list_display = ("user", "tenant", "role", "created_at")
     list_select_related = ("user", "tenant")
     list_filter = ("role",)
-    search_fields = ("user__email", "tenant__slug", "tenant__name")
+    search_fields = ("user__email",)  # by words of either: see get_search_results
+    search_help_text = _("How words of a person's address or name, or of a tenant's name or slug begin")
+    paginator = CappedPaginator
     autocomplete_fields = ("user", "tenant")
     ordering = ("-pk",)
     show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Membership], search_term: str
+    ) -> tuple[QuerySet[Membership], bool]:
+        if not search_term.strip():
+            return queryset, False
+        found = (
+            Membership.objects.filter(tenant__in=Tenant.objects.matching(search_term)),
+            Membership.objects.filter(user__in=User.objects.matching(search_term)),
+        )
+        return any_of(queryset, *found), False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.db.models import Model
 from django.forms.renderers import BaseRenderer
 from django.utils.html import escape
 from django.utils.safestring import SafeString
+
+Row = TypeVar("Row", bound=Model)
 
 
 class Said(forms.Widget):
@@ -28,7 +30,7 @@ class Said(forms.Widget):
         return escape(self.words)
 
 
-class NamedRow(forms.ModelForm[Model]):
+class NamedRow(forms.ModelForm[Row]):
     """A row whose `named` field stays what it was chosen to be: another one is another row.
 
     An input for it would ask the database for its words, row by row; the formset has them at hand.
@@ -43,9 +45,9 @@ class NamedRow(forms.ModelForm[Model]):
             field.disabled, field.widget = True, Said(str(getattr(self.instance, self.named)))
 
 
-class UserRow(NamedRow):
+class UserRow(NamedRow[Row]):
     named = "user"
 
 
-class TenantRow(NamedRow):
+class TenantRow(NamedRow[Row]):
     named = "tenant"

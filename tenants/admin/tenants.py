@@ -28,7 +28,7 @@ class MembersInline(admin.TabularInline[Membership, Tenant]):
     """The people who belong to a tenant."""
 
     model = Membership
-    form = UserRow
+    form = UserRow[Membership]
     fields = ("user", "role")
     autocomplete_fields = ("user",)
     extra = 0

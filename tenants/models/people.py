@@ -5,15 +5,31 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from tenants.words import beginning, words_of_person
 from tenants.zones import validate_zone
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def matching(self, text: str) -> UserQuerySet:
+        """People in whose address or names each word of `text` begins a word."""
+        found = beginning(text)
+        return self.none() if found is None else self.alias(words=words_of_person()).filter(words=found)
 
 
 class UserManager(BaseUserManager["User"]):
     """People are found by e-mail, whatever its upper and lower case."""
+
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def matching(self, text: str) -> UserQuerySet:
+        """People in whose address or names each word of `text` begins a word."""
+        return self.get_queryset().matching(text)
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A person who may sign in; without a password only a reset link lets them in."""
@@ -50,6 +66,7 @@ class User(AbstractUser):
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
+        indexes = [GinIndex(words_of_person(), name="user_words")]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -246,3 +247,55 @@ class TestRecording:
         admin.post(url, form)
         assert AuditEntry.objects.get().action == "changed in the admin"
         assert "battery" not in str(list(AuditEntry.objects.values()))
+
+
+class TestSearch:
+    """Long lists are searched by words that an index knows, not by what stands somewhere within them."""
+
+    def found(self, admin: Client, model: str, text: str) -> list[str]:
+        rows = admin.get(f"/admin/tenants/{model}/", {"q": text}).context["cl"].queryset
+        return sorted(str(row) for row in rows)
+
+    @pytest.fixture(autouse=True)
+    def rows(self, make_tenant: MakeTenant, make_user: MakeUser) -> None:
+        acme, zeta = make_tenant("acme-works"), make_tenant("zeta")
+        make_user("vera@mail.zeta.example", "viewer", acme, first_name="Vera", last_name="Lind-Holm")
+        make_user("ann@acme.example", "owner", zeta)
+        for tenant in (acme, zeta):
+            create_key(tenant, name=f"job of {tenant}", at=timezone.now())
+
+    @pytest.mark.parametrize(
+        ("text", "emails"),
+        [
+            ("vera", ["Vera Lind-Holm"]),
+            ("holm", ["Vera Lind-Holm"]),
+            ("zeta", ["Vera Lind-Holm"]),
+            ("vera@mail.zeta.example", ["Vera Lind-Holm"]),
+            ("ann acme", ["ann@acme.example"]),
+            ("ann zeta", []),
+            ("'", []),
+        ],
+    )
+    def test_people_by_words_of_address_and_name(self, admin: Client, text: str, emails: list[str]) -> None:
+        assert self.found(admin, "user", text) == emails
+
+    def test_memberships_by_person_and_by_tenant(self, admin: Client) -> None:
+        vera, ann = "Vera Lind-Holm, Viewer of Acme Works", "ann@acme.example, Owner of Zeta"
+        assert self.found(admin, "membership", "acme") == [vera, ann]  # hers is the tenant, Ann's the address
+        assert self.found(admin, "membership", "lind") == [vera]
+        assert self.found(admin, "membership", "nobody") == []
+
+    def test_keys_by_tenant_and_by_how_they_begin(self, admin: Client) -> None:
+        key = ApiKey.objects.get(tenant__slug="zeta")
+        assert self.found(admin, "apikey", "zeta") == [str(key)]
+        for text in (key.prefix[:8], f"hr_{key.prefix}…", f" HR_{key.prefix} ".lower()):
+            assert self.found(admin, "apikey", text) == [str(key)]
+        assert self.found(admin, "apikey", "works") == [str(ApiKey.objects.get(tenant__slug="acme-works"))]
+
+    @pytest.mark.parametrize("model", ["user", "membership", "apikey"])
+    def test_uses_indexes_alone(self, admin: Client, model: str) -> None:
+        rows = admin.get(f"/admin/tenants/{model}/", {"q": "zeta"}).context["cl"].queryset
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = rows.order_by().explain()
+        assert "Seq Scan" not in plan, plan

@@ -220,8 +220,9 @@ class TestStart:
 
     def started(self, *, seconds_ago: int, spoken: datetime | None = None) -> None:
         Heartbeat.objects.create(name="started", at=self.AT - timedelta(seconds=seconds_ago))
-        for name, _, _ in PROCESSES if spoken else ():
-            Heartbeat.objects.create(name=name, at=spoken, detail={"count": 1, "ms": 1})
+        if spoken:
+            for name, _, _ in PROCESSES:
+                Heartbeat.objects.create(name=name, at=spoken, detail={"count": 1, "ms": 1})
 
     @pytest.mark.parametrize("days_ago", [None, 1])
     def test_is_calm(self, days_ago: int | None) -> None:

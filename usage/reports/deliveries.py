@@ -179,7 +179,7 @@ def _line(row: Delivery, at: datetime) -> Line:
         state=_state(row),
         detail=row.error if len(row.error) > SHORT else "",
         next=_("next %(time)s") % {"time": dates.when(row.due_at, at)} if is_postponed else "",
-        took="" if row.took_ms is None else f"{row.took_ms:,} ms",
+        took="–" if row.took_ms is None else f"{row.took_ms:,} ms",
         can_retry=row.status == DEAD or (is_late and row.endpoint_id is not None),
     )
 
