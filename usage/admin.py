@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.admin import cap_page, confirmation
-from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce, ReadOnlyAdmin
+from billing.admin.reading import ChosenOnce, ReadOnlyAdmin, TenantSearch
 from billing.admin.tenants import TenantAdmin as BilledTenantAdmin
 from tenants.admin.recording import RecordedAdmin
 from tenants.models import Tenant
@@ -30,11 +30,9 @@ admin.site.index_title = _("Operations")
 
 
 @admin.register(Threshold)
-class ThresholdAdmin(RecordedAdmin[Threshold]):
+class ThresholdAdmin(TenantSearch[Threshold], RecordedAdmin[Threshold]):
     list_display = ("tenant", "metric", "percents")
     list_select_related = ("tenant", "metric")
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP
     autocomplete_fields = ("tenant",)
     show_full_result_count = False
 
@@ -86,13 +84,11 @@ def _amount(alert: Alert, number: int) -> str:
 
 
 @admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin[Alert]):
+class AlertAdmin(TenantSearch[Alert], ReadOnlyAdmin[Alert]):
     list_display = ("at", "tenant", "metric", "kind", "percent", "use", "line", "is_sent")
     list_select_related = ("tenant", "metric")
     list_filter = ("kind", "is_sent", "metric")
     ordering = ("-pk",)
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP
     inlines = [DeliveryInline]
 
     @admin.display(description=_("used"), ordering="used")
@@ -125,19 +121,17 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin[Notice]):
+class NoticeAdmin(TenantSearch[Notice], ReadOnlyAdmin[Notice]):
     """The staff inbox as rows; it is read and marked on its own page."""
 
     list_display = ("at", "tenant", "kind", "text", "seen_at", "seen_by")
     list_select_related = ("tenant", "seen_by")
     list_filter = ("kind",)
     ordering = ("-at", "-pk")
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP
 
 
 @admin.register(Standing)
-class StandingAdmin(ReadOnlyAdmin[Standing]):
+class StandingAdmin(TenantSearch[Standing], ReadOnlyAdmin[Standing]):
     """Where tenants stand; the page “Tenants” shows it better."""
 
     list_display = (
@@ -154,5 +148,3 @@ class StandingAdmin(ReadOnlyAdmin[Standing]):
     list_select_related = ("tenant", "plan", "worst")
     list_filter = ("state", "plan")
     ordering = ("-risk", "tenant_id")
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP

@@ -8,18 +8,16 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from billing.admin.confirmation import HistoryAdmin
-from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP
+from billing.admin.reading import TenantSearch
 from billing.models import SpendCap
 from tenants.admin.searching import CappedPaginator
 
 
 @admin.register(SpendCap)
-class SpendCapAdmin(HistoryAdmin):
+class SpendCapAdmin(TenantSearch[SpendCap], HistoryAdmin):
     list_display = ("tenant", "side", "mode", "amount", "author", "since")
     list_select_related = ("tenant", "author")
     list_filter = ("side", "mode")
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP
     ordering = ("-pk",)
     paginator = CappedPaginator
     show_full_result_count = False

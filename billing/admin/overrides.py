@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.admin.confirmation import HistoryAdmin
-from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce
+from billing.admin.reading import ChosenOnce, TenantSearch
 from billing.admin.telling import person, tell
 from billing.admin.tenant_forms import OverrideForm
 from billing.models import Override
@@ -40,13 +40,11 @@ class EndingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Override)
-class OverrideAdmin(HistoryAdmin):
+class OverrideAdmin(TenantSearch[Override], HistoryAdmin):
     form = OverrideForm
     list_display = ("tenant", "metric", "mode", "units", "reason", "author", "starts", "ends")
     list_select_related = ("tenant", "metric", "author")
     list_filter = (EndingFilter, "metric", "mode")
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP
     ordering = ("-pk",)
     autocomplete_fields = ("tenant",)
     show_full_result_count = False

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from billing.admin.confirmation import ConfirmedAdmin
 from billing.admin.forms import AllowanceForm, FlatAllowanceForm, TierForm, TierFormSet
-from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce, ReadOnlyAdmin
+from billing.admin.reading import ChosenOnce, ReadOnlyAdmin, TenantSearch
 from billing.changes import limits_changed, tenants_on
 from billing.models import Allowance, EntitlementChange, Metric, Plan, PriceTier
 from billing.terms import differences, terms_of
@@ -112,11 +112,9 @@ class AllowanceAdmin(ConfirmedAdmin):
 
 
 @admin.register(EntitlementChange)
-class EntitlementChangeAdmin(ReadOnlyAdmin[EntitlementChange]):
+class EntitlementChangeAdmin(TenantSearch[EntitlementChange], ReadOnlyAdmin[EntitlementChange]):
     """Why a limit is what it is."""
 
     list_display = ("at", "tenant", "version", "reason", "actor", "felt_at")
     list_select_related = ("tenant", "actor")
     ordering = ("-pk",)
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP

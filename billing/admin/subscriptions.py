@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.reading import TENANT_SEARCH, TENANT_SEARCH_HELP, ChosenOnce
+from billing.admin.reading import ChosenOnce, TenantSearch
 from billing.admin.telling import person, tell
 from billing.admin.tenant_forms import SubscriptionEndForm, SubscriptionForm
 from billing.changes import Kind
@@ -55,12 +55,10 @@ BEGINNING = ("tenant", "plan", "starts", "reason")
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(RecordedAdmin[Subscription]):
+class SubscriptionAdmin(TenantSearch[Subscription], RecordedAdmin[Subscription]):
     list_display = ("tenant", "plan", "starts", "ends", "author", "reason")
     list_select_related = ("tenant", "plan", "author")
     list_filter = (ComingFilter, "plan")
-    search_fields = TENANT_SEARCH
-    search_help_text = TENANT_SEARCH_HELP
     ordering = ("-pk",)
     autocomplete_fields = ("tenant",)
     show_full_result_count = False
