@@ -142,6 +142,11 @@ class TestOverview:
         assert "Nothing counted yet" in page
         assert f"Bearer hr_{prefix}_…" in page
 
+    def test_leads_who_has_no_key_to_one(self, client_for: Browser, owner: User, tenant: Tenant) -> None:
+        page = text(client_for(owner).get(address(tenant)))
+        assert "There is no API key yet." in page
+        assert f'id="go-keys" href="{address(tenant, "keys")}"' in page
+
     def test_says_all_of_it_without_scripts(self, in_role: Callable[[str], Client], pro: Tenant) -> None:
         page = text(in_role("owner").get(address(pro)))
         for words in ("Past the calls that Pro includes", "$200.50", "Over · billed", "+1,500", "Counted to"):
