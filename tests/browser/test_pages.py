@@ -147,6 +147,7 @@ class TestWithoutScript:
     ) -> None:
         place = site.world.meadow
         page = windows.of(place.owner, java_script_enabled=False)
+        windows.expected.add(f"{site.url}{place.home}cost/cap/")  # 422, for what is no amount
         page.goto(f"{place.home}cost/")
         page.get_by_label("Notify at").check()
         page.get_by_label("Amount for this and later periods").fill("much")
