@@ -108,4 +108,6 @@ def table(layout: Layout, made: Sequence[Column], ahead: Sequence[Expected]) -> 
 
 def _row(layout: Layout, key: str, slot: Slot, values: Values, *, is_expected: bool = False) -> TableRow:
     cells = tuple("–" if one is None else units.number(layout.metric, one) for one in values)
-    return TableRow(key, slot.iso, slot.text, values, cells, is_expected)
+    # Over the turn of a year days come twice.
+    text = slot.text if layout.window.first.year == layout.window.last.year else slot.dated
+    return TableRow(key, slot.iso, text, values, cells, is_expected)

@@ -42,6 +42,12 @@ class Slot:
         written = dates.weekday(self.on)
         return f"{written} {self.starts:%H:%M}" if self.is_hour else written
 
+    @property
+    def dated(self) -> str:
+        """The same with its year: “Mon 23 Nov 2026”, “Mon 23 Nov 2026 14:00”."""
+        written = f"{dates.weekday(self.on)} {self.on.year}"
+        return f"{written} {self.starts:%H:%M}" if self.is_hour else written
+
 
 def days_between(first: date, until: date) -> tuple[Slot, ...]:
     """The days from `first` to before `until`."""
