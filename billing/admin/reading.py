@@ -14,7 +14,7 @@ from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
 from tenants.admin.recording import RecordedAdmin
-from tenants.admin.searching import CappedPaginator
+from tenants.admin.searching import CappedPaginator, some
 from tenants.models import Tenant
 
 Row = TypeVar("Row", bound=Model)
@@ -39,7 +39,7 @@ class TenantSearch(admin.ModelAdmin[Row]):
     ) -> tuple[QuerySet[Row], bool]:
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(tenant__in=Tenant.objects.matching(search_term).values("pk")), False
+        return queryset.filter(tenant__in=some(Tenant.objects.matching(search_term))), False
 
 
 class ReadOnlyAdmin(RecordedAdmin[Row]):

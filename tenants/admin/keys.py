@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tenants.admin.confirmation import ask, is_confirmed
 from tenants.admin.recording import RecordedAdmin
-from tenants.admin.searching import CappedPaginator, any_of
+from tenants.admin.searching import CappedPaginator, any_of, some
 from tenants.audit import Action, record
 from tenants.keys import revoke_key, seal
 from tenants.models import ApiKey, Tenant, User
@@ -72,7 +72,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
             return queryset, False
         prefix = text.removeprefix("hr_").rstrip("…").lower()
         found = (
-            ApiKey.objects.filter(tenant__in=Tenant.objects.matching(text)),
+            ApiKey.objects.filter(tenant__in=some(Tenant.objects.matching(text))),
             ApiKey.objects.filter(prefix__startswith=prefix),
         )
         return any_of(queryset, *found), False

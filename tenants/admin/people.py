@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.admin.recording import RecordedAdmin
 from tenants.admin.rows import TenantRow
-from tenants.admin.searching import CappedPaginator, any_of
+from tenants.admin.searching import CappedPaginator, any_of, some
 from tenants.models import Membership, Tenant, User
 
 
@@ -75,7 +75,7 @@ class UserAdmin(RecordedAdmin[User], DjangoUserAdmin):  # type: ignore[type-arg]
     ) -> tuple[QuerySet[User], bool]:
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(pk__in=User.objects.matching(search_term).values("pk")), False
+        return any_of(queryset, User.objects.matching(search_term)), False
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Only who exists can belong somewhere."""
@@ -110,7 +110,7 @@ class MembershipAdmin(RecordedAdmin[Membership]):
         if not search_term.strip():
             return queryset, False
         found = (
-            Membership.objects.filter(tenant__in=Tenant.objects.matching(search_term)),
-            Membership.objects.filter(user__in=User.objects.matching(search_term)),
+            Membership.objects.filter(tenant__in=some(Tenant.objects.matching(search_term))),
+            Membership.objects.filter(user__in=some(User.objects.matching(search_term))),
         )
         return any_of(queryset, *found), False
