@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import TypeVar
 
-from django.conf import settings
-from django.db.models import Exists, QuerySet
+from django.db.models import QuerySet
 
+from billing.book import Book
 from billing.caps import caps_in_force
-from billing.limits import Entitlements, Limit, limit_of
-from billing.models import Allowance, Entitlement, Override, Plan, SpendCap, Subscription
+from billing.limits import Entitlements
+from billing.models import Entitlement, Override, Plan, SpendCap, Subscription
 from billing.models.subscriptions import SOON
 from billing.periods import Period, period_at
 from billing.pricing import Fee
-from billing.rates import Rate, Rates, fees_of, rate_of
+from billing.rates import Rates, fees_of
 from tenants.models import Tenant
 
 
-class NoDefaultPlan(LookupError):
-    """HEADROOM_DEFAULT_PLAN names no plan."""
-
-
 class Contracts:
-    """Plans and overrides of some tenants that were in force at `since` or came later. Five queries.
+    """Plans and overrides of some tenants that were in force at `since` or came later. Three queries.
 
     Who only reads (`is_read_only`) needs no versions of the limits, and saves one. Overrides and spend caps take one
     more each where any of the tenants has one.
@@ -38,7 +33,7 @@ class Contracts:
         self._versions = dict(versions.values_list("tenant_id", "version"))
         # Before the plans, so that none of them is too new to be known.
         self._subscriptions = _by_tenant(Subscription.objects.filter(tenant__in=ids).exclude(ends__lte=since))
-        self._book = _Book(ids)
+        self._book = Book(ids)
         overrides = Override.objects.filter(tenant__in=ids).exclude(ends__lte=since)
         self._overrides = _by_tenant(overrides if self._book.has_overrides else overrides.none())
         caps = SpendCap.objects.filter(tenant__in=ids).select_related("author")
@@ -123,53 +118,6 @@ class Contracts:
     def _given(self, tenant: Tenant, at: datetime) -> list[Override]:
         """Overrides in force at `at` or later."""
         return [one for one in self._overrides.get(tenant.pk, []) if one.ends is None or one.ends > at]
-
-
-class _Book:
-    """All plans as they are now, and the limits of each, which all its tenants without overrides share."""
-
-    def __init__(self, tenant_ids: Sequence[int]) -> None:
-        # Asked in passing, so that nobody pays a query for what few have.
-        plans = Plan.objects.annotate(
-            has_caps=Exists(SpendCap.objects.filter(tenant__in=tenant_ids)),
-            has_overrides=Exists(Override.objects.filter(tenant__in=tenant_ids)),
-        )
-        self.plans: dict[int, Plan] = {plan.pk: plan for plan in plans}
-        self.has_caps = any(map(attrgetter("has_caps"), plans))
-        self.has_overrides = any(map(attrgetter("has_overrides"), plans))
-        self._allowances: dict[int, list[Allowance]] = {}
-        for allowance in Allowance.objects.select_related("metric").prefetch_related("tiers"):
-            self._allowances.setdefault(allowance.plan_id, []).append(allowance)
-        self._limits = {pk: self._resolve(pk, ()) for pk in self.plans}
-        self._rates: dict[tuple[int, Period], Mapping[str, Rate]] = {}
-
-    @property
-    def default(self) -> Plan:
-        """The plan of who has none. Raises NoDefaultPlan."""
-        slug = settings.HEADROOM_DEFAULT_PLAN
-        for plan in self.plans.values():
-            if plan.slug == slug:
-                return plan
-        raise NoDefaultPlan(f"HEADROOM_DEFAULT_PLAN={slug!r} names no plan: add it.")
-
-    def limits(self, plan: Plan, overrides: Sequence[Override]) -> Mapping[str, Limit]:
-        return self._resolve(plan.pk, overrides) if overrides else self._limits[plan.pk]
-
-    def rates(
-        self, plan: Plan, overrides: Sequence[Override], period: Period, at: datetime
-    ) -> Mapping[str, Rate]:
-        """How the plan's metrics are billed; tenants without overrides share them."""
-        if not overrides and (plan.pk, period) in self._rates:
-            return self._rates[plan.pk, period]
-        rates = {
-            one.metric.code: rate_of(one, overrides, period, at) for one in self._allowances.get(plan.pk, [])
-        }
-        if not overrides:
-            self._rates[plan.pk, period] = rates
-        return rates
-
-    def _resolve(self, plan_id: int, overrides: Sequence[Override]) -> Mapping[str, Limit]:
-        return {one.metric.code: limit_of(one, overrides) for one in self._allowances.get(plan_id, [])}
 
 
 Row = TypeVar("Row", Subscription, Override, SpendCap)

@@ -11,7 +11,8 @@ from enum import Enum
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from billing.contracts import Contracts, NoDefaultPlan
+from billing.book import NoDefaultPlan
+from billing.contracts import Contracts
 from billing.models import Plan, Subscription
 from billing.periods import period_at
 from billing.terms import moment

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from billing.contracts import Contracts, NoDefaultPlan
+from billing.book import NoDefaultPlan
+from billing.contracts import Contracts
 from billing.limits import Entitlements, Limit
 from tenants.models import Tenant
 

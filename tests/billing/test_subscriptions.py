@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from billing.contracts import NoDefaultPlan
+from billing.book import NoDefaultPlan
 from billing.courses import NothingChanges, When, course, courses, scheduled
 from billing.entitlements import entitlements
 from billing.models import EntitlementChange, Plan, Subscription

@@ -14,7 +14,7 @@ from billing.periods import Period, period_at
 from billing.pricing import Bill, Use, bill
 from billing.rates import Key, Rate, Rates
 from tenants.models import Tenant
-from usage.money.uses import excess_over, uses_of
+from usage.money.uses import Excess, excess_over, uses_of
 
 NOTHING_COMES: Mapping[int, Sequence[int]] = MappingProxyType({})
 
@@ -52,12 +52,10 @@ def priced(rates: Sequence[Rates], at: datetime) -> dict[Key, Bill]:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """How a tenant's present period is priced on a plan; `excess`: unit-hours of levels above what is included, by
-    metric code, the present hour counted.
-    """
+    """How a tenant's present period is priced on a plan; `excess`: of its levels, by metric code."""
 
     rates: Rates
-    excess: Mapping[str, int]
+    excess: Mapping[str, Excess]
 
     @property
     def plan(self) -> Plan:
@@ -80,7 +78,7 @@ class Quote:
         more = 0
         if included is not None and rate.price.tiers:
             more = sum(max(0, amount - included) for amount in coming.get(rate.metric.pk, ()))
-        return Use(used, self.excess[code] + more, self.rates.period.days * 24)
+        return Use(used, self.excess[code].whole + more, self.rates.period.days * 24)
 
 
 def quotes(contracts: Contracts, tenant: Tenant, plans: Iterable[Plan], at: datetime) -> list[Quote]:

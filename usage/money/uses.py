@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from billing.pricing import Use
 from billing.rates import Rates
@@ -31,25 +32,32 @@ def uses_of(wanted: Sequence[Rates], at: datetime) -> list[Uses]:
     levels = list(excess)
     marks = [_mark(wanted[index], code, at) for index, code in levels]
     for (index, code), amount in zip(levels, amounts_at(marks), strict=True):
-        found[index][code] = Use(amount, excess[index, code], wanted[index].period.days * 24)
+        found[index][code] = Use(amount, excess[index, code].whole, wanted[index].period.days * 24)
     return found
 
 
-def excess_over(wanted: Sequence[Rates], at: datetime) -> dict[tuple[int, str], int]:
-    """Of each level its unit-hours above what was included by `at`, by place in `wanted` and metric code."""
-    excess = {
-        (index, code): 0
-        for index, one in enumerate(wanted)
-        for code, rate in one.rates.items()
-        if rate.is_level
-    }
-    spans = [
+class Excess(NamedTuple):
+    """Unit-hours of a level above what was included: in all, and of them those of the hour that is not over."""
+
+    whole: int = 0
+    now: int = 0
+
+
+def excess_over(wanted: Sequence[Rates], at: datetime) -> dict[tuple[int, str], Excess]:
+    """The excess of each level by `at`, by place in `wanted` and metric code. One query."""
+    hour = hour_of(at)
+    rates = {(index, code): rate for index, one in enumerate(wanted) for code, rate in one.rates.items()}
+    levels = {key: rate for key, rate in rates.items() if rate.is_level}
+    over = [(key, span) for key, rate in levels.items() for span in spans_of(wanted[key[0]], rate, hour)]
+    present = [
         (key, span)
-        for key in excess
-        for span in spans_of(wanted[key[0]], wanted[key[0]].rates[key[1]], hour_of(at) + HOUR)
+        for key, rate in levels.items()
+        for span in spans_of(wanted[key[0]], rate, hour + HOUR, since=hour)
     ]
-    for (key, _), unit_hours in zip(spans, excess_of(span for _, span in spans), strict=True):
-        excess[key] += unit_hours
+    found, excess = excess_of(span for _, span in over + present), dict.fromkeys(levels, Excess())
+    for number, ((key, _), unit_hours) in enumerate(zip(over + present, found, strict=True)):
+        whole, now = excess[key]
+        excess[key] = Excess(whole + unit_hours, now + (unit_hours if number >= len(over) else 0))
     return excess
 
 

@@ -66,8 +66,11 @@ class Dashboard:
         return version_of(self.meters, period, self.tiles, self.plan.name, self.is_delayed)
 
 
-def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashboard:
-    """The tenant's dashboard at `at`: durable totals with the live counts laid over them."""
+def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True, is_poll: bool = False) -> Dashboard:
+    """The tenant's dashboard at `at`: durable totals with the live counts laid over them.
+
+    A poll shows neither alerts nor labels: none are read.
+    """
     read = reading(tenant, at, with_money=with_money)
     causes: dict[str, int] = {}
     for by_cause in read.counts.refused.values():
@@ -85,8 +88,8 @@ def dashboard(tenant: Tenant, at: datetime, *, with_money: bool = True) -> Dashb
         meters=read.meters,
         bill=read.bill,
         outlook=read.outlook,
-        alerts=recent_alerts(tenant, at, most=ALERTS),
-        labels=_top_labels(read.meters, read.counts, read.period),
+        alerts=() if is_poll else recent_alerts(tenant, at, most=ALERTS),
+        labels=None if is_poll else _top_labels(read.meters, read.counts, read.period),
         causes=causes,
     )
 

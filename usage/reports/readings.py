@@ -16,7 +16,7 @@ from usage.forecasts.forecast import Forecast, forecast, settled
 from usage.forecasts.histories import LOOKED_BACK, horizon, level_window
 from usage.metering import Gauge, is_delayed, peek
 from usage.models import Standing
-from usage.money.bills import quotes
+from usage.money.bills import Quote, quotes
 from usage.money.capstops import cap_stops_now
 from usage.reports.counts import Counts, counts
 from usage.reports.meters import Meter
@@ -62,7 +62,7 @@ def read(contracts: Contracts, tenant: Tenant, at: datetime, *, with_money: bool
     lay_over(found, gauges)
     [quote] = quotes(contracts, tenant, [rights.plan], at) if with_money else [None]
     bill = quote.bill(found.totals) if quote else None
-    stops = _cap_stops(contracts, rights, found, gauges, at)
+    stops = _cap_stops(contracts, rights, found, gauges, at, quote)
     meters = sorted(_meters(rights, found, bill, stops, at), key=lambda meter: meter.risk)
     is_late = gauges is None and is_delayed()
     return Reading(
@@ -110,12 +110,17 @@ def _last_flush(rights: Entitlements) -> datetime:
 
 
 def _cap_stops(
-    contracts: Contracts, rights: Entitlements, found: Counts, gauges: Sequence[Gauge] | None, at: datetime
+    contracts: Contracts,
+    rights: Entitlements,
+    found: Counts,
+    gauges: Sequence[Gauge] | None,
+    at: datetime,
+    quote: Quote | None,
 ) -> Mapping[str, int | None]:
     """Where the spend cap stops each metric: as accounts have it, else as the next one will."""
     if gauges is not None:
         return {gauge.metric.code: gauge.cap_stop for gauge in gauges}
-    return cap_stops_now(contracts, rights, found.totals, at)
+    return cap_stops_now(contracts, rights, found.totals, at, quote)
 
 
 def _meters(

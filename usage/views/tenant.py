@@ -22,12 +22,12 @@ from usage.views.polling import answer_poll
 def overview(request: TenantRequest, slug: str) -> HttpResponse:
     """How close the tenant is to its limits; polled every five seconds."""
     at = timezone.now()
-    board = dashboard(here(request), at, with_money=request.sees_money)
-    context = {"board": board, "version": board.version}
+    board = dashboard(here(request), at, with_money=request.sees_money, is_poll=bool(request.htmx))
+    version = board.version
+    context = {"board": board, "version": version}
     if request.htmx:
-        return answer_poll(
-            request, "usage/overview.html#live", context, version=board.version, counted_to=board.counted_to
-        )
+        template = "usage/overview.html#live"
+        return answer_poll(request, template, context, version=version, counted_to=board.counted_to)
     context["coming"] = coming(board.contracts, board.tenant, at, for_staff=request.is_viewing_as)
     if board.is_unused:
         context["key"] = ApiKey.objects.live(at).filter(tenant=request.tenant).order_by("-pk").first()
