@@ -140,6 +140,7 @@ class Application:
                 if status >= http.client.MULTIPLE_CHOICES:
                     raise LookupError(f"{one.path} answered {status}.")
         for one in asked[:4]:
+            self.ask(one)  # what a process asks every few seconds, whatever it shows, is no page's query
             cache.clear()
             with CaptureQueriesContext(connection) as captured:
                 self.ask(one)
