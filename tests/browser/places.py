@@ -66,6 +66,8 @@ def _pages(actor: str, side: Side, *, own: bool) -> Iterator[str]:
         is_open = expected(address.name, "GET", "anonymous", htmx=False) == "200"
         if is_open is own or expected(address.name, "GET", actor, htmx=False) != "200":
             continue
-        for query in queries_of(address, side):
+        # What a tenant's page can be asked for its owner asks; to all others it shows no more.
+        is_asked = actor == "owner" or "<slug:slug>" not in address.route
+        for query in queries_of(address, side) if is_asked else [""]:
             if "seen=" not in query:  # a poll is of parts of the page
                 yield f"{path_of(address, side)}{'?' if query else ''}{query}"
