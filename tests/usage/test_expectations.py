@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -126,6 +127,15 @@ class TestLearning:
         chores.begin_periods(NOW)
         call_command("chore", "expect_use")
         assert Standing.objects.get().expected_on == datetime.now(UTC).date()
+
+    def test_is_left_to_whoever_is_at_it(self, tenant: Tenant) -> None:
+        chores.begin_periods(NOW)
+        other = connection.copy()
+        with closing(other), other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext('usage expectations'))")
+            assert chores.expect_use(NOW) == 0
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('usage expectations'))")
+            assert chores.expect_use(NOW) == 1
 
     def test_takes_as_many_queries_for_many_as_for_one(self, make_tenant: MakeTenant) -> None:
         counts = []

@@ -96,8 +96,8 @@ class TestAddress:
         code=st.sampled_from([*NAMES, "custom"]),
     )
     def test_is_read_as_it_was_written(self, view: str, label: str | None, days: int, code: str) -> None:
-        own = {"first": TODAY - timedelta(days=days), "last": TODAY} if code == "custom" else {}
-        asked = Asked(range=code, view=view, label=label, **own)  # type: ignore[arg-type]
+        first, last = (TODAY - timedelta(days=days), TODAY) if code == "custom" else (None, None)
+        asked = Asked(range=code, view=view, label=label, first=first, last=last)
         label_survives = label is None or label == label.encode(errors="ignore").decode()
         if label_survives:
             assert asked_of(QueryDict(asked.address()[1:]), NOW)[0] == asked

@@ -50,8 +50,8 @@ def judge() -> None:
     chores.expect_use(NOW)
 
 
-def cases(**asked: str) -> dict[str, Case]:
-    return {case.slug: case for case in outreach(**asked, at=NOW).cases}
+def cases(plan: str = "") -> dict[str, Case]:
+    return {case.slug: case for case in outreach(plan=plan, at=NOW).cases}
 
 
 class TestAdvice:
@@ -64,7 +64,7 @@ class TestAdvice:
         judge()
         case = cases()["acme"]
         assert (case.plan, case.suggested, case.why) == ("Free", "Starter", "refused 214 requests in 24 h")
-        assert (case.own, case.other, case.worth_to_us) == (0, 29, "+$29.00")
+        assert (case.own, case.other, case.worth_to_us) == (Decimal(0), Decimal(29), "+$29.00")
         assert case.worth_to_them == "nothing is refused, for $29.00 more"
 
     def test_who_pays_much_beyond_the_plan_saves_on_the_next(

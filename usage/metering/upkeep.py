@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import redis
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from billing.entitlements import entitlements_of
@@ -84,14 +84,26 @@ def expect_use(at: datetime) -> int:
 
     Dying anywhere leaves the rest for the next run; whoever began a period meanwhile was learnt for the one before.
     """
-    count, today = 0, at.astimezone(UTC).date()
-    while due := list(_to_expect(today)):
-        with transaction.atomic():
-            learn(list(Tenant.objects.filter(pk__in=due).order_by("pk")), at)
-            restand(dict.fromkeys(due), at)
-            Standing.objects.filter(pk__in=due).update(expected_on=today)
-        count += len(due)
+    count = 0
+    while taken := _expect_next(at):
+        count += taken
     return count
+
+
+@transaction.atomic
+def _expect_next(at: datetime) -> int:
+    """Some that are due; none where another is at it: there is much to read, and no use in reading it twice."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('usage expectations'))")
+        if not cursor.fetchone()[0]:
+            return 0
+    today = at.astimezone(UTC).date()
+    due = list(_to_expect(today))
+    if due:
+        learn(list(Tenant.objects.filter(pk__in=due).order_by("pk")), at)
+        restand(dict.fromkeys(due), at)
+        Standing.objects.filter(pk__in=due).update(expected_on=today)
+    return len(due)
 
 
 def _to_expect(today: date) -> Iterable[int]:

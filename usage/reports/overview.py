@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Metric, Plan
 from usage.reports import dates, keyset
-from usage.reports.overview_choice import RISK, Filters, Head, heads, narrowed, states
+from usage.reports.overview_choice import ALL, RISK, Filters, Head, heads, narrowed, states
 from usage.reports.overview_rows import Row, rows_of
 from usage.reports.overview_tiles import Summary, summary
 
@@ -54,8 +54,11 @@ class Overview:
     @property
     def first_out(self) -> str:
         """When the first one runs out."""
-        day = self.summary.first_out
-        return _("first on %(day)s") % {"day": dates.short(day)} if day else _("by the end of their periods")
+        first = self.summary.first_out
+        if first is None:
+            return _("by the end of their periods")
+        day = max(first, self.counted_to.astimezone(UTC).date())
+        return _("first on %(day)s") % {"day": dates.short(day)}
 
     @cached_property
     def version(self) -> str:
@@ -81,14 +84,13 @@ class Overview:
         return self.filters.address(self.next)
 
 
-def overview(*, at: datetime, after: str | None = None, size: int = SIZE, **asked: str) -> Overview:
-    """A page of tenants: found by `query` (id, or how words of name or slug begin), on the `plan` (slug), in the
-    `state`, with the `metric` (code) as their worst, in the order `sort`; `after` is another page's cursor.
+def overview(asked: Filters = ALL, *, at: datetime, after: str | None = None, size: int = SIZE) -> Overview:
+    """A page of the tenants that are asked for; `after` is another page's cursor.
 
     At most eight queries, however many tenants there are.
     """
     plans, metrics = tuple(Plan.objects.all()), tuple(Metric.objects.all())
-    filters = Filters(**asked).known(plans, metrics)
+    filters = asked.known(plans, metrics)
     rows = narrowed(filters, at)
     if filters.sort == "name":
         rows = rows.select_related("tenant")

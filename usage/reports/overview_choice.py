@@ -81,7 +81,7 @@ ORDERS: dict[str, Order[Standing]] = {
 class Filters:
     """What the list is narrowed to and sorted by; empty = everything, riskiest first."""
 
-    query: str = ""
+    query: str = ""  # an id, or how words of name or slug begin
     plan: str = ""  # slug
     state: str = ""  # a state, a group of them, silent, or below cost
     metric: str = ""  # code of the worst one
@@ -120,6 +120,9 @@ class Filters:
         )
 
 
+ALL = Filters()
+
+
 class Head(NamedTuple):
     """A column's head: `sort` is empty where nobody sorts by it, `direction` where the list is not sorted by it."""
 
@@ -138,10 +141,10 @@ def heads(filters: Filters) -> list[Head]:
         (_("Plan"), "", ""),
         (_("Worst metric, now → forecast"), "", RISK),
         (_("Runs out"), "", ""),
-        (_("Overage, estimate"), "num", "overage"),
+        (_("Overage, estimate"), "num two", "overage"),
         (_("Margin"), "num", ""),
         (_("Refused"), "num", "refused"),
-        (_("Last use"), "num", "used"),
+        (_("Last use"), "num two", "used"),
         (_("State"), "", ""),
     )
     return [

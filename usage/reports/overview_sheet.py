@@ -19,9 +19,9 @@ from usage.reports.sheets import Cell, csv_lines
 CHUNK = 2_000
 
 
-def overview_csv(*, at: datetime, **asked: str) -> Iterator[str]:
-    """The lines of the file, one after another: memory does not grow with the tenants. `asked` as in `overview`."""
-    filters = Filters(**asked).known(tuple(Plan.objects.all()), tuple(Metric.objects.all()))
+def overview_csv(asked: Filters, *, at: datetime) -> Iterator[str]:
+    """The lines of the file, one after another: memory does not grow with the tenants."""
+    filters = asked.known(tuple(Plan.objects.all()), tuple(Metric.objects.all()))
     order = filters.order
     rows = narrowed(filters, at).select_related("tenant", "plan", "worst", "runs_out_of")
     first = f"-{order.first}" if order.is_first_descending else order.first

@@ -65,11 +65,12 @@ def summary() -> Summary:
     )
     if known is None and figures["tenants"] >= MANY:
         cache.set(TENANTS, figures["tenants"], REMEMBERED_SECONDS)
-    return Summary(**{**figures, "tenants": known or figures["tenants"]}, **_failed())
+    dead, retried = _failed()
+    return Summary(**{**figures, "tenants": known or figures["tenants"]}, dead=dead, retried=retried)
 
 
-def _failed() -> dict[str, int]:
+def _failed() -> tuple[int, int]:
     """How many deliveries were given up, and how many are tried again."""
     rows = Delivery.objects.filter(FAILED, ~Q(status=Delivery.Status.SENT)).values_list("status", flat=True)
     found = Counter(rows[:MOST_FAILED])
-    return {"dead": found[Delivery.Status.DEAD], "retried": found[Delivery.Status.WAITING]}
+    return found[Delivery.Status.DEAD], found[Delivery.Status.WAITING]

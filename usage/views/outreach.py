@@ -19,8 +19,8 @@ from usage.reports.outreach_sheet import outreach_csv
 @staff_page
 def outreach(request: TenantRequest) -> HttpResponse:
     """Riskiest first; narrowed and paged by HTMX."""
-    asked = {name: request.GET.get(name, "") for name in ("plan", "after")}
-    report = read_outreach(**asked, at=timezone.now())
+    plan, after = request.GET.get("plan", ""), request.GET.get("after", "")
+    report = read_outreach(plan=plan, after=after, at=timezone.now())
     context = {"report": report}
     if not request.htmx:
         return render(request, "usage/outreach.html", context)

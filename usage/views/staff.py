@@ -16,6 +16,7 @@ from tenants.requests import TenantRequest
 from usage.forms import SeenForm
 from usage.reports import overview
 from usage.reports.inbox import inbox as read_inbox
+from usage.reports.overview_choice import Filters
 from usage.reports.overview_sheet import overview_csv
 from usage.seen import mark_all_seen, mark_seen
 from usage.views.polling import answer_poll
@@ -29,7 +30,7 @@ FILTERS = ("plan", "state", "metric", "sort")
 @staff_page
 def tenants(request: TenantRequest) -> HttpResponse:
     """All tenants, riskiest first; searched, narrowed, sorted and paged by HTMX, polled every five seconds."""
-    report = overview(**_asked(request), after=request.GET.get("after", ""), at=timezone.now())
+    report = overview(_asked(request), after=request.GET.get("after", ""), at=timezone.now())
     context, version = {"report": report}, report.version
     if not request.htmx:
         return render(request, "usage/tenants.html", context)
@@ -47,14 +48,14 @@ def tenants_as_csv(request: TenantRequest) -> HttpResponse:
     at = timezone.now()
     headers = {"Content-Disposition": f'attachment; filename="tenants-{at:%Y-%m-%d}.csv"'}
     return StreamingHttpResponse(  # type: ignore[return-value]  # sent like any other
-        overview_csv(at=at, **_asked(request)), content_type="text/csv; charset=utf-8", headers=headers
+        overview_csv(_asked(request), at=at), content_type="text/csv; charset=utf-8", headers=headers
     )
 
 
-def _asked(request: TenantRequest) -> dict[str, str]:
+def _asked(request: TenantRequest) -> Filters:
     """What the list is narrowed to and sorted by."""
     asked = {name: request.GET.get(name, "") for name in FILTERS}
-    return {"query": request.GET.get("q", "")[:LONGEST_QUERY], **asked}
+    return Filters(query=request.GET.get("q", "")[:LONGEST_QUERY], **asked)
 
 
 @require_safe
