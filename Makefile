@@ -1,7 +1,7 @@
 # Headroom from a checkout: `make demo` shows it, `make test` proves it. Needs Python 3.11 to 3.14 and GNU make.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check code types floors pages django chaos bench screenshots run shell format clean
+.PHONY: help demo test check audit code types floors pages django chaos bench screenshots run shell format clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -42,6 +42,11 @@ django:
 chaos: export HEADROOM_DEMO = 1
 chaos: .venv/.dev ## Break a running Headroom at random and compare (SECONDS=600, CHAOS_SEED= repeats an order)
 	@SECONDS=$(or $(SECONDS),600) CHAOS_SEED=$(CHAOS_SEED) DJANGO_SETTINGS_MODULE=config.settings $(PY) -m tests.chaos
+
+audit: .venv/.made pyproject.toml constraints.txt ## Ask for known weaknesses of what is installed, and read the code for more
+	@$(call install,audit)
+	.venv/bin/bandit --quiet -ll -c pyproject.toml -r config tenants billing usage demo
+	.venv/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 bench: .venv/.dev ## Measure on servers of its own (BENCH=check, or another name in bench/)
 	@$(EMBEDDED) --throwaway -- $(PY) bench/$(or $(BENCH),check).py
