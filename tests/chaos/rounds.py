@@ -47,6 +47,7 @@ class Fault:
 
 def run(world: World, fault: Fault, random: Random) -> Balance:
     """Do the fault once and compare."""
+    world.start()  # what ended in an earlier round
     parties = world.take()
     with fault.around(world) as ports:
         with Load(parties, ports, only_calls=fault.only_calls) as load:
