@@ -5,6 +5,14 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import Plan
+
+
+class WishForm(forms.Form):
+    """The public plan that somebody wants."""
+
+    plan = forms.ModelChoiceField(Plan.objects.public(), to_field_name="slug")
+
 
 class DecisionForm(forms.Form):
     """A change of plan: the mark of what was shown, whether it is meant, and why."""

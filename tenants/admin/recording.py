@@ -17,6 +17,7 @@ from tenants.models import Tenant, User
 from tenants.throttle import network_of
 
 Row = TypeVar("Row", bound=Model)
+DIGITS = 19  # an id has less
 LONGEST = 200  # characters of a name, and of what was changed
 
 
@@ -25,6 +26,12 @@ class RecordedAdmin(admin.ModelAdmin[Row]):
 
     Django logs within the transaction of the act, or beside it where the act is a chosen action: so does this.
     """
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address says of the new row; a relation that it can't mean is left open, and no error."""
+        found = super().get_changeform_initial_data(request)
+        relations = {field.name for field in self.opts.fields if field.is_relation}
+        return {name: value for name, value in found.items() if name not in relations or _is_id(value)}
 
     def log_addition(self, request: HttpRequest, obj: Row, message: Any) -> LogEntry:
         entry = super().log_addition(request, obj, message)
@@ -56,3 +63,8 @@ def _tenant_of(obj: Model) -> int | None:
     """The id of whose row it is; none where it is nobody's alone."""
     found: int | None = obj.pk if isinstance(obj, Tenant) else getattr(obj, "tenant_id", None)
     return found
+
+
+def _is_id(value: object) -> bool:
+    text = str(value)
+    return text.isascii() and text.isdecimal() and len(text) < DIGITS

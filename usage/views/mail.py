@@ -20,10 +20,13 @@ WISHES = {"stop": False, "start": True}
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop_mail(request: HttpRequest, token: str) -> HttpResponse:
     """GET only asks, for mail scanners follow links; POST stops, or starts again from the page that says so."""
+    wish = request.POST.get(
+        "mail", ""
+    )  # first: a body that is too large is refused here, and not on the page of the 404
     reader = reader_of(token)
     if reader is None:
         raise Http404
     if request.method == "POST":
-        choose_mail(reader.membership, is_wanted=WISHES.get(request.POST.get("mail", ""), False))
+        choose_mail(reader.membership, is_wanted=WISHES.get(wish, False))
         reader = reader_of(token)
     return render(request, "usage/stop_mail.html", {"reader": reader})

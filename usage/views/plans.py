@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from billing.subscriptions import Outdated, cancel, change_plan, withdraw
 from tenants.access import tenant_page
 from tenants.models import Membership
 from tenants.requests import TenantRequest
-from usage.plan_forms import DecisionForm
+from usage.plan_forms import DecisionForm, WishForm
 from usage.reports.decided import cancelled, changed, withdrawn
 from usage.reports.deciding import is_self_service
 from usage.reports.plans import Choice, PlanReport, plan_report
@@ -53,7 +53,7 @@ def plan(request: TenantRequest, slug: str) -> HttpResponse:
 @tenant_page(ADMIN)
 def ask_plan(request: TenantRequest, slug: str) -> HttpResponse:
     """Ask operations for a plan; asking twice is asking once."""
-    wanted = get_object_or_404(Plan.objects.public(), slug=request.POST.get("plan", ""))
+    wanted = _wanted(request.POST.get("plan", ""))
     ask_for_plan(here(request), wanted, person=request.user, at=timezone.now())
     if request.htmx:
         return render(request, f"{PAGE}#plans", {"report": _report(request)})
@@ -66,7 +66,7 @@ def ask_plan(request: TenantRequest, slug: str) -> HttpResponse:
 @tenant_page(OWNER)
 def switch_plan(request: TenantRequest, slug: str) -> HttpResponse:
     """Put the tenant on a public plan; without a yes, show what that does."""
-    wanted = get_object_or_404(Plan.objects.public(), slug=request.POST.get("plan", ""))
+    wanted = _wanted(request.POST.get("plan", ""))
     do = partial(change_plan, plan=wanted)
     return _decide(request, lambda **why: changed(do(here(request), **why)), shown={"to": wanted.slug})
 
@@ -131,6 +131,15 @@ def _report(request: TenantRequest, choice: Choice | None = None) -> PlanReport:
     )
 
 
+def _wanted(slug: str) -> Plan:
+    """The public plan of this slug; a button or a link names no other."""
+    form = WishForm({"plan": slug})
+    if not form.is_valid():
+        raise Http404("There is no such plan.")
+    wanted: Plan = form.cleaned_data["plan"]
+    return wanted
+
+
 def _choice(request: TenantRequest) -> Choice | None:
     """What the address asks about."""
     return _chosen({name: request.GET[name] for name in ("to", "end") if request.GET.get(name)})
@@ -141,5 +150,5 @@ def _chosen(shown: dict[str, Any]) -> Choice | None:
         return Course.ended
     if "to" not in shown:
         return None
-    wanted = get_object_or_404(Plan.objects.public(), slug=shown["to"])
+    wanted = _wanted(shown["to"])
     return lambda now: now.changed_to(wanted)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -28,7 +28,7 @@ def live(request: HttpRequest) -> HttpResponse:
     if as_tenant_request(request).htmx:
         context = {"is_live": value == "on", "next": _next(request)}
         return _remember(render(request, "partials/live.html", context), "live", value)
-    return _remember(redirect(_next(request)), "live", value)
+    return _remember(HttpResponseRedirect(_next(request)), "live", value)
 
 
 @require_POST
@@ -37,7 +37,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     value = request.POST.get("theme", "")
     if value not in THEMES:
         return HttpResponseBadRequest("theme: system, light or dark")
-    return _remember(redirect(_next(request)), "theme", value)
+    return _remember(HttpResponseRedirect(_next(request)), "theme", value)
 
 
 @require_safe
@@ -53,7 +53,7 @@ def _next(request: HttpRequest) -> str:
     is_ours = url_has_allowed_host_and_scheme(
         address, {request.get_host()}, require_https=request.is_secure()
     )
-    return address if is_ours else "/"
+    return address if is_ours and address.startswith("/") else "/"
 
 
 def _remember(response: HttpResponse, name: str, value: str) -> HttpResponse:
