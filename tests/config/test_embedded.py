@@ -13,7 +13,7 @@ import pytest
 
 from config.embedded import running_urls
 from config.embedded.reaping import clear
-from tests.config.runs import EMBEDDED, GIVEN, PROGRAM, Run, environment, eventually, has_ended, servers
+from tests.config.runs import EMBEDDED, GIVEN, PROGRAM, WITHIN, Run, environment, eventually, has_ended, servers
 
 
 class TestRun:
@@ -47,6 +47,7 @@ class TestRun:
         started = servers(data)
         run.process.send_signal(number)
         run.process.send_signal(number)
+        run.process.wait(WITHIN)  # the end of its input, which `finish` brings, would end the program too
         code, _ = run.finish()
         assert code in (1, 128 + number)  # Python's own exit after SIGINT is 1 or 130
         assert all(has_ended(process) for process in started.values())

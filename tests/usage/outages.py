@@ -22,12 +22,12 @@ DEADLINE = 0.1  # seconds, as it is by default
 
 
 @contextmanager
-def redis_behind_proxy() -> Iterator[Proxy]:
+def redis_behind_proxy(deadline: float = DEADLINE) -> Iterator[Proxy]:
     """Counting reaches Redis through the proxy; what is held is counted, or dropped, before the end."""
     url = urlsplit(settings.HEADROOM_REDIS_URL)
     with Proxy((str(url.hostname), url.port or 6379)) as proxy:
         login = f":{url.password}@" if url.password else ""
-        before, settings.HEADROOM_REDIS_DEADLINE = settings.HEADROOM_REDIS_DEADLINE, DEADLINE
+        before, settings.HEADROOM_REDIS_DEADLINE = settings.HEADROOM_REDIS_DEADLINE, deadline
         settings.HEADROOM_REDIS_URL = f"redis://{login}127.0.0.1:{proxy.port}{url.path}"
         links.forget()
         try:

@@ -24,10 +24,9 @@ DEADLINE = 1.5
 
 
 @pytest.fixture
-def proxy(redis_db: redis.Redis, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+def proxy(redis_db: redis.Redis, tenant: Tenant) -> Iterator[Proxy]:
     """Redis is behind it, and the tenant's account has been open for long."""
-    monkeypatch.setattr(settings, "HEADROOM_REDIS_DEADLINE", DEADLINE)
-    with redis_behind_proxy() as found:
+    with redis_behind_proxy(DEADLINE) as found:
         call(tenant)
         redis_db.hset(keys.tenant(tenant.pk), "opened", 0)
         call(tenant)
