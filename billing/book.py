@@ -13,6 +13,7 @@ from billing.limits import Limit, limit_of
 from billing.models import Allowance, Metric, Override, Plan, PriceTier, SpendCap
 from billing.periods import Period
 from billing.rates import Rate, rate_of
+from tenants.arrays import among
 
 Part = TypeVar("Part", bound=Model)
 # The parts of a row of the query below: a name before their columns, and how the plan leads there.
@@ -44,8 +45,8 @@ class Book:
         self._allowances: dict[int, list[Allowance]] = {}
         rows = Plan.objects.annotate(
             **COLUMNS,
-            has_caps=Exists(SpendCap.objects.filter(tenant__in=tenant_ids)),
-            has_overrides=Exists(Override.objects.filter(tenant__in=tenant_ids)),
+            has_caps=Exists(SpendCap.objects.filter(tenant__in=among(tenant_ids))),
+            has_overrides=Exists(Override.objects.filter(tenant__in=among(tenant_ids))),
         )
         order = ("position", "slug", "allowances__metric__position", "allowances__metric__code")
         for plan in rows.order_by(*order, F("allowances__tiers__up_to").asc(nulls_last=True)):

@@ -72,7 +72,10 @@ class Price:
 
     def billable(self, use: Use) -> Fraction:
         """What is billed: units beyond the included ones; of a level the mean of them over the period's hours."""
-        return Fraction(use.excess, use.hours) if use.hours else Fraction(self.beyond(use.used))
+        if use.hours:
+            return Fraction(use.excess, use.hours) if use.excess else NOTHING
+        beyond = self.beyond(use.used)
+        return Fraction(beyond) if beyond else NOTHING
 
     def of(self, units: Fraction | int) -> Fraction:
         """The exact, unrounded amount of `units` billable units."""

@@ -9,6 +9,8 @@ from billing.entitlements import Limit
 from usage.models import Standing
 
 NEAR, FULL = 80, 100  # percent
+ORDER = {Standing.State.FULL: 0, Standing.State.NEAR: 1, Standing.State.OVER: 2, Standing.State.OK: 4}
+NEAR_A_PRICE = 3  # where use goes on beyond the limit
 
 
 def percent_of(used: int, limit: Limit) -> int | None:
@@ -42,6 +44,5 @@ def risk_of(
     """Sorts metrics, riskiest first: what stops before what costs, that before what fits; the fullest first."""
     state = state_of(used, limit, expected, cap_stop=cap_stop)
     percent = percent_of(max(used, expected), limit)
-    near = 1 if limit.stop is not None else 3
-    order = {Standing.State.FULL: 0, Standing.State.NEAR: near, Standing.State.OVER: 2, Standing.State.OK: 4}
-    return order[state], 1 if percent is None else -percent, limit.metric.position
+    order = ORDER[state] if state != Standing.State.NEAR or limit.stop is not None else NEAR_A_PRICE
+    return order, 1 if percent is None else -percent, limit.metric.position

@@ -16,9 +16,9 @@ from django.db.models import Sum
 from billing.models import Metric
 from tenants.models import Tenant
 from tests.usage.scripting import clocked, set_clock
-from usage.metering import chores, links, peek, scripts
+from usage.metering import chores, links, peek, scripts, snapshots
 from usage.metering import flush as flushing
-from usage.metering.flush import Snapshot
+from usage.metering.snapshots import Snapshot
 from usage.models import LevelHour, RefusalHour, UsageHour, UsageLevel, UsageMember, UsagePeriod
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -122,20 +122,20 @@ def flush(at: datetime) -> int:
 
 def collect(tenant: Tenant) -> list[Snapshot]:
     """The first step of a flush: what it reads of a tenant."""
-    return flushing._collect(links.bulk(), flushing._dirty(links.bulk(), tenant.pk))
+    return snapshots.collect(links.bulk(), snapshots.dirty(links.bulk(), tenant.pk))
 
 
-def keep(snapshots: list[Snapshot]) -> None:
+def keep(found: list[Snapshot]) -> None:
     """The second step, committed; `settle` is the third."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flushing, "_dirty", lambda bulk, only: {one.tenant_id: [] for one in snapshots})
-        patch.setattr(flushing, "_collect", lambda bulk, batch: snapshots)
-        patch.setattr(flushing, "_settle", lambda bulk, snapshots: None)
-        flush(max(one.last_used for one in snapshots))
+        patch.setattr(flushing, "dirty", lambda bulk, only: {one.tenant_id: [] for one in found})
+        patch.setattr(flushing, "collect", lambda bulk, batch: found)
+        patch.setattr(flushing, "_settle", lambda bulk, found, known: None)
+        flush(max(one.last_used for one in found))
 
 
-def settle(snapshots: list[Snapshot]) -> None:
-    flushing._settle(links.bulk(), snapshots)
+def settle(found: list[Snapshot]) -> None:
+    flushing._settle(links.bulk(), found, {})
 
 
 @contextmanager

@@ -43,7 +43,8 @@ from tests.usage.counting import (
 )
 from tests.usage.rules import DISTINCT, LEVEL, SUMS, Act, Limits, Memory
 from usage.metering import accounts, chores, links, scripts, upkeep
-from usage.metering.flush import Snapshot, flush
+from usage.metering.flush import flush
+from usage.metering.snapshots import Snapshot
 
 LOSSES = ("emptied", "restarted", "older")
 IS_CI = bool(os.environ.get("CI"))

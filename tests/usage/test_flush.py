@@ -24,7 +24,7 @@ from tests.usage.counting import (
     refused,
     settle,
 )
-from usage.metering import Charge, catalogue, consume, links, measure, record
+from usage.metering import Charge, catalogue, consume, links, measure, record, snapshots
 from usage.metering import flush as flushing
 from usage.models import LevelHour, RefusalHour, Standing
 
@@ -177,7 +177,7 @@ class TestNothingLeftBehind:
     def test_newcomers_beyond_one_reading_follow(
         self, tenant: Tenant, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(flushing, "NEWCOMERS", 3)
+        monkeypatch.setattr(snapshots, "NEWCOMERS", 3)
         record(tenant, *(Charge("users", member=f"user {number}") for number in range(8)), at=clock.now)
         for _ in range(4):
             flush(clock.now)

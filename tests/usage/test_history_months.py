@@ -129,11 +129,10 @@ class TestHoursOfADroppedMonth:
         assert months() == set()
 
     def test_find_their_month_made_anew_by_a_flush_that_once_knew_it(
-        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(flushing, "_months", {date(2021, 2, 1)})
-        late = Counts(hours=[(tenant.pk, code("api_calls"), FEBRUARY, "GET", 1, 1)])
-        flushing._ensure_months(late, AT)
+        flushing._ensure_months({FEBRUARY}, AT)
         assert months() == {"2021-02"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import inf
 from typing import NamedTuple
 
 from billing.entitlements import Limit
@@ -96,12 +98,29 @@ class Case:
         """
         if self.judged is None or self.judged_now != self.judged._replace(used=self.used):
             return True
-        return self.judged.used != self.used and self._is_past_a_line(max(self.judged.used, self.used))
+        first = first_line(self.limit.size, self.limit.included, tuple(self.percents))
+        return self.judged.used != self.used and max(self.judged.used, self.used) >= first
 
-    def _is_past_a_line(self, used: int) -> bool:
-        size, included, lowest = self.limit.size, self.limit.included, min(self.percents, default=None)
-        has_passed = size is not None and lowest is not None and used * 100 >= lowest * size
-        return has_passed or (included is not None and used > included)
+
+def is_quiet(limit: Limit, used: int, refused: int, percents: Sequence[int], judged: Judged) -> bool:
+    """Whether nothing can come of judging this, at a glance: the same limits as before, no refusal since, and below
+    every line now as then.
+    """
+    return (
+        refused <= judged.refused
+        and (used if used > judged.used else judged.used) < first_line(limit.size, limit.included, tuple(percents))
+        and judged.limit == limit.size
+        and judged.included == limit.included
+    )
+
+
+@lru_cache(maxsize=1_000)
+def first_line(size: int | None, included: int | None, percents: tuple[int, ...]) -> float:
+    """The least use that is past a threshold or the included amount; infinite where there is neither."""
+    lines = [inf] if included is None else [included + 1]
+    if size is not None and percents:
+        lines.append(-(-min(percents) * size // 100))  # rounded up
+    return min(lines)
 
 
 @dataclass(frozen=True, slots=True)

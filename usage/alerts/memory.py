@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from django.db.models import QuerySet
 
 from billing.models import Plan
+from tenants.arrays import among
 from usage.alerts.crossings import Case, Crossing, Judged, Line, Told
 from usage.models import Alert, JudgedLimit, Threshold
 
@@ -34,15 +35,19 @@ Cases = Mapping[Subject, Case]
 
 def percents(tenant_ids: Collection[int]) -> dict[tuple[int, int | None], tuple[int, ...]]:
     """The tenants' own thresholds by tenant and metric; no metric = for all that have none of their own."""
-    rows = Threshold.objects.filter(tenant__in=tenant_ids).values_list("tenant_id", "metric_id", "percents")
+    rows = Threshold.objects.filter(tenant__in=among(tenant_ids)).values_list(
+        "tenant_id", "metric_id", "percents"
+    )
     return {(tenant, metric): tuple(sorted(set(percents))) for tenant, metric, percents in rows}
 
 
-def judged(tenant_ids: Collection[int], periods: Collection[date]) -> dict[Subject, Judged]:
-    """What each metric was last judged against."""
-    rows = JudgedLimit.objects.filter(tenant__in=tenant_ids, period__in=periods)
+def judged(
+    tenant_ids: Collection[int], periods: Collection[date]
+) -> dict[tuple[int, int | None, date], Judged]:
+    """What each metric was last judged against, by subject."""
+    rows = JudgedLimit.objects.filter(tenant__in=among(tenant_ids), period__in=periods)
     found = rows.values_list(*Subject._fields, *Judged._fields)
-    return {Subject(*row[:3]): Judged(*row[3:]) for row in found}
+    return {row[:3]: Judged._make(row[3:]) for row in found}
 
 
 def remember(cases: Cases) -> None:
@@ -112,5 +117,5 @@ def _key(alert: Alert) -> tuple[Subject, Line]:
 def _alerts(subjects: Collection[Subject]) -> QuerySet[Alert]:
     """Alerts of these tenants in these periods, and perhaps some of their other metrics."""
     return Alert.objects.filter(
-        tenant__in={one.tenant_id for one in subjects}, period__in={one.period for one in subjects}
+        tenant__in=among({one.tenant_id for one in subjects}), period__in={one.period for one in subjects}
     )

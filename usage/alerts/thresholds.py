@@ -12,7 +12,7 @@ from billing.entitlements import Entitlements
 from tenants.models import Tenant
 from usage.alerts import memory, outbox
 from usage.alerts.choices import choices_of, is_told
-from usage.alerts.crossings import Case, Crossing, Line, Told, crossings
+from usage.alerts.crossings import Case, Crossing, Line, Told, crossings, is_quiet
 from usage.alerts.memory import Cases, Subject
 from usage.alerts.spending import Spending, is_halt, spend_crossings, was_halted
 
@@ -41,7 +41,6 @@ def judge(readings: Sequence[Reading], at: datetime) -> int:
     Call it in the transaction that made the totals durable. The number of queries does not grow with `readings`.
     """
     cases, spent = _cases(readings), _spent(readings)
-    # Most tenants are far from every line: what was told is only read of those that are past one.
     near = {subject: case for subject, case in cases.items() if crossings(case, {})}
     capped = {subject: one for subject, one in spent.items() if spend_crossings(one, {})}
     told = memory.told({*near, *capped})
@@ -94,24 +93,21 @@ def _as_chosen(crossed: Crossed, at: datetime) -> Crossed:
 
 
 def _cases(readings: Sequence[Reading]) -> Cases:
+    """What is to be judged. Most metrics are far from every line and were so before: that is seen at a glance."""
     tenant_ids = [one.tenant.pk for one in readings]
     percents = memory.percents(tenant_ids)
     judged = memory.judged(tenant_ids, {one.entitlements.period.first for one in readings})
-    cases = {}
+    cases: dict[Subject, Case] = {}
     # All rows are written in this order, so that two who judge can't wait for each other.
     for reading in sorted(readings, key=lambda one: one.tenant.pk):
         tenant_id, period = reading.tenant.pk, reading.entitlements.period.first
         for_all = percents.get((tenant_id, None), DEFAULT_PERCENTS)
         for code, limit in reading.entitlements.limits.items():
-            subject = Subject(tenant_id, limit.metric.pk, period)
-            cases[subject] = Case(
-                limit,
-                used=reading.used.get(code, 0),
-                refused=reading.refused.get(code, 0),
-                percents=percents.get((tenant_id, limit.metric.pk), for_all),
-                judged=judged.get(subject),
-                cap_stop=reading.cap_stops.get(code),
-            )
+            subject, own = (tenant_id, limit.metric.pk, period), percents.get((tenant_id, limit.metric.pk), for_all)
+            used, refused, before = reading.used.get(code, 0), reading.refused.get(code, 0), judged.get(subject)
+            if before is None or not is_quiet(limit, used, refused, own, before):
+                stop = reading.cap_stops.get(code)
+                cases[Subject(*subject)] = Case(limit, used, refused, own, before, stop)
     return cases
 
 

@@ -20,7 +20,7 @@ Rest = list[int]
 
 def rest_of(history: History, metric: Metric, tenant: Tenant, period: Period, at: datetime) -> Rest | None:
     """What is to come of the metric in `period`, from the beginning of the day of `at`; None on the first of use."""
-    today, left = at.astimezone(UTC).date(), _seconds_left(period, at) / SECONDS
+    today, left = at.astimezone(UTC).date(), seconds_left(period, at) / SECONDS
     pace = pace_of(
         metric.kind,
         history.days(metric, today),
@@ -35,15 +35,17 @@ def rest_of(history: History, metric: Metric, tenant: Tenant, period: Period, at
     return rest[: next((n for n, units in enumerate(rest) if not units), len(rest))]
 
 
-def to_come(today: int, tomorrow: int, period: Period, at: datetime) -> int:
-    """Units still to come at `at`, with what was at the beginning of `today` and will be at that of `tomorrow`."""
-    return tomorrow + (today - tomorrow) * _seconds_left(period, at) // SECONDS
+def to_come(today: int, tomorrow: int, left: int) -> int:
+    """Units still to come with so many seconds of the day left: what was at the beginning of `today`, and will be at
+    that of `tomorrow`.
+    """
+    return tomorrow + (today - tomorrow) * left // SECONDS
 
 
 def day_of_reach(rest: Sequence[int], missing: int, period: Period, at: datetime) -> date | None:
     """On which day so many more units will have come; none where they won't. `rest` begins with the day of `at`."""
     today = at.astimezone(UTC).date()
-    whole = to_come(*_pair(rest, 0), period, at)
+    whole = to_come(*_pair(rest, 0), seconds_left(period, at))
     if missing <= 0 or whole < missing:
         return None
     return next(today + DAY * n for n in range(len(rest)) if whole - _pair(rest, n)[1] >= missing)
@@ -51,8 +53,8 @@ def day_of_reach(rest: Sequence[int], missing: int, period: Period, at: datetime
 
 def forecast_by(rest: Sequence[int], now: int, period: Period, at: datetime) -> Forecast:
     """The forecast that was kept, from `now` units at `at` on. Between what it lies was not."""
-    begins = settled(period, at)
-    whole, days = to_come(*_pair(rest, 0), period, at), (period.until - begins.astimezone(UTC).date()).days
+    begins, whole = settled(period, at), to_come(*_pair(rest, 0), seconds_left(period, at))
+    days = (period.until - begins.astimezone(UTC).date()).days
     sums = [whole - _pair(rest, n)[1] for n in range(days)]
     today = begins.astimezone(UTC).date()
     points = tuple(Point(today + DAY * n, *[now + units] * 3) for n, units in enumerate(sums))
@@ -64,7 +66,7 @@ def _pair(rest: Sequence[int], n: int) -> tuple[int, int]:
     return (rest[n] if n < len(rest) else 0), (rest[n + 1] if n + 1 < len(rest) else 0)
 
 
-def _seconds_left(period: Period, at: datetime) -> int:
+def seconds_left(period: Period, at: datetime) -> int:
     """Of the day, as a page that is opened then takes it."""
     over = settled(period, at).astimezone(UTC)
     return SECONDS - (over.hour * 3600 + over.minute * 60 + over.second)

@@ -9,10 +9,11 @@ from typing import Any
 from django.db import connection, transaction
 
 from billing.periods import Period, period_at
+from tenants.arrays import array, columns
 from tenants.models import Tenant
 from usage.forecasts.forecast import is_early
 from usage.forecasts.histories import horizon
-from usage.forecasts.rests import rest_of, to_come
+from usage.forecasts.rests import rest_of, seconds_left, to_come
 from usage.metering.catalogue import catalogue
 from usage.metering.past import histories
 
@@ -47,8 +48,8 @@ def learn(tenants: Sequence[Tenant], at: datetime) -> None:
     rows = list(_rests(tenants, today, at))
     with connection.cursor() as cursor:
         if rows:
-            cursor.execute(KEEP, [list(column) for column in zip(*rows, strict=True)])
-        cursor.execute(FORGET, [[tenant.pk for tenant in tenants], today])
+            cursor.execute(KEEP, columns(rows))
+        cursor.execute(FORGET, [array(tenant.pk for tenant in tenants), today])
 
 
 def coming(periods: Iterable[tuple[int, Period]], at: datetime) -> dict[Key, int]:
@@ -56,14 +57,16 @@ def coming(periods: Iterable[tuple[int, Period]], at: datetime) -> dict[Key, int
 
     What nothing is known of is not there.
     """
-    wanted = {tenant_id: period for tenant_id, period in periods if not is_early(period, at)}
+    whose = dict(periods)
+    left = {period: seconds_left(period, at) for period in set(whose.values()) if not is_early(period, at)}
+    wanted = {tenant_id: (one.first, left[one]) for tenant_id, one in whose.items() if one in left}
     if not wanted:
         return {}
     with connection.cursor() as cursor:
-        firsts = [period.first for period in wanted.values()]
-        cursor.execute(COMING, {"tenants": list(wanted), "periods": firsts, "today": _day(at)})
+        firsts = array(first for first, _ in wanted.values())
+        cursor.execute(COMING, {"tenants": array(wanted), "periods": firsts, "today": _day(at)})
         return {
-            (tenant, metric): to_come(today, tomorrow, wanted[tenant], at)
+            (tenant, metric): to_come(today, tomorrow, wanted[tenant][1])
             for tenant, metric, today, tomorrow in cursor
         }
 
@@ -73,9 +76,9 @@ def rests(keys: Iterable[Key], at: datetime) -> Mapping[Key, list[int]]:
     pairs = list(keys)
     if not pairs:
         return {}
-    tenants, metrics = zip(*pairs, strict=True)
+    tenants, metrics = columns(pairs)
     with connection.cursor() as cursor:
-        cursor.execute(RESTS, {"tenants": list(tenants), "metrics": list(metrics), "today": _day(at)})
+        cursor.execute(RESTS, {"tenants": tenants, "metrics": metrics, "today": _day(at)})
         return {(tenant, metric): rest for tenant, metric, rest in cursor}
 
 
@@ -87,8 +90,8 @@ def _rests(tenants: Sequence[Tenant], today: date, at: datetime) -> Iterator[tup
         for metric in catalogue().metrics.values():
             rest = rest_of(found[tenant.pk], metric, tenant, period, at)
             if rest is not None:
-                text = f"{{{','.join(map(str, rest))}}}"  # arrays of unlike lengths make no array
-                yield tenant.pk, metric.pk, period.first, today, text
+                # Arrays of unlike lengths make no array, but as texts they do.
+                yield tenant.pk, metric.pk, period.first, today, array(rest)
 
 
 def _day(at: datetime) -> date:

@@ -11,8 +11,13 @@ TAGS = 64
 
 @lru_cache(maxsize=10_000)
 def tag(tenant_id: int) -> str:
-    """The beginning of a tenant's keys: `hr:{NN}`, NN = CRC-16 of its id modulo 64."""
-    return f"hr:{{{crc_hqx(str(tenant_id).encode(), 0) % TAGS:02}}}"
+    """The beginning of a tenant's keys: `hr:{NN}`, NN = its tag."""
+    return f"hr:{{{tag_of(tenant_id):02}}}"
+
+
+def tag_of(tenant_id: int) -> int:
+    """CRC-16 of the tenant's id modulo 64."""
+    return crc_hqx(str(tenant_id).encode(), 0) % TAGS
 
 
 def all_dirty() -> list[str]:
@@ -57,6 +62,7 @@ def hour_name(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y%m%d%H")
 
 
+@lru_cache(maxsize=1_000)
 def hour_of(name: str) -> datetime:
     """The hour's beginning, from its name."""
     return datetime.strptime(name, "%Y%m%d%H").replace(tzinfo=UTC)

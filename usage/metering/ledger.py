@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection
 
+from tenants.arrays import array, columns
+
 PERIODS = """
 INSERT INTO usage_usageperiod AS t (tenant_id, metric_id, period, epoch, used, refused)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::bigint[], %s::bigint[], %s::bigint[])
@@ -71,6 +73,9 @@ SELECT DISTINCT tenant_id, (hour AT TIME ZONE 'UTC')::date
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS t (tenant_id, hour)
 WHERE (hour AT TIME ZONE 'UTC')::date < (SELECT open_from FROM usage_daybook)
 """
+TAKE = """
+SELECT tag FROM unnest(%s::int[]) AS t (tag) WHERE pg_try_advisory_xact_lock(hashtext('usage flush'), tag)
+"""
 TOTALS = """
 SELECT t.tenant_id, t.metric_id, t.epoch, t.used, 0, t.refused, t.period FROM usage_usageperiod t
 JOIN unnest(%s::bigint[], %s::date[]) AS w (tenant_id, period) USING (tenant_id, period)
@@ -113,19 +118,21 @@ class Total:
     @property
     def used(self) -> int:
         """Units over all epochs; for a level its amount."""
-        return max(0, sum(part.used - part.removed for part in self.parts))
+        return max(0, sum([part.used - part.removed for part in self.parts]))
 
     @property
     def refused(self) -> int:
-        return sum(part.refused for part in self.parts)
+        return sum([part.refused for part in self.parts])
 
     def others(self, epoch: int) -> int:
         """Units of all epochs but this one."""
-        return sum(part.used - part.removed for part in self.parts if part.epoch != epoch)
+        return sum([part.used - part.removed for part in self.parts if part.epoch != epoch])
 
     def own(self, epoch: int) -> Part:
         """What this epoch holds."""
         mine = [part for part in self.parts if part.epoch == epoch]
+        if len(mine) == 1:
+            return mine[0]
         return Part(epoch, *(sum(part[i] for part in mine) for i in (1, 2, 3)))
 
 
@@ -139,7 +146,7 @@ def keep(counts: Counts) -> None:
     with connection.cursor() as cursor:
         if hours := counts.of_hours():
             cursor.execute(DAYS_LOCK)
-            cursor.execute(STALE_DAYS, [list(column) for column in zip(*hours, strict=True)])
+            cursor.execute(STALE_DAYS, columns(hours))
         for statement, rows in (
             (PERIODS, counts.periods),
             (LEVELS, counts.levels),
@@ -149,14 +156,21 @@ def keep(counts: Counts) -> None:
             (REFUSALS, counts.refusals),
         ):
             if rows:
-                cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+                cursor.execute(statement, columns(rows))
+
+
+def take(tags: Iterable[int]) -> set[int]:
+    """Those of `tags` that no other flusher has taken; they are taken until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, [array(tags)])
+        return {row[0] for row in cursor}
 
 
 def totals(wanted: Iterable[tuple[int, date]]) -> Totals:
     """Totals by (tenant id, metric id) for each tenant in the period named with it."""
     pairs = sorted(set(wanted))  # one named twice would count twice
-    ids, periods = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     parts: dict[tuple[int, int], list[Part]] = {}
+    ids, periods = array(pk for pk, _ in pairs), array(period for _, period in pairs)
     with connection.cursor() as cursor:
         cursor.execute(TOTALS, [ids, periods, ids])
         for tenant, metric, epoch, used, removed, refused, _ in cursor:

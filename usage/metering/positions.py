@@ -11,37 +11,35 @@ from billing.entitlements import Entitlements
 from billing.periods import period_at
 from billing.pricing import Bill, Use, bill
 from billing.rates import Rates
+from tenants.arrays import among
 from tenants.models import Tenant
 from usage.metering import ledger
-from usage.metering.ledger import NOTHING, Total
+from usage.metering.ledger import NOTHING, Totals
 from usage.money import accruals
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One tenant in its present period; `totals` by metric code. `spent`: what its use costs beside the base fee."""
+    """One tenant in its present period; `used` and `refused` by metric code.
+
+    `spent`: what its use costs beside the base fee. `totals`: what all of that was read from, for all tenants.
+    """
 
     rights: Entitlements
-    totals: Mapping[str, Total]
+    used: Mapping[str, int]
+    refused: Mapping[str, int]
     rates: Rates
     spent: Bill
+    totals: Totals
 
     @property
     def tenant(self) -> Tenant:
         return self.rights.tenant
 
-    @property
-    def used(self) -> dict[str, int]:
-        return {code: total.used for code, total in self.totals.items()}
-
-    @property
-    def refused(self) -> dict[str, int]:
-        return {code: total.refused for code, total in self.totals.items()}
-
 
 def locked(tenant_ids: Iterable[int]) -> list[Tenant]:
     """The tenants' rows: two who judge the same tenant take turns, so that the later one knows all of the first."""
-    rows = Tenant.objects.filter(pk__in=tenant_ids).select_for_update(no_key=True)
+    rows = Tenant.objects.filter(pk__in=among(tenant_ids)).select_for_update(no_key=True)
     return list(rows.order_by("pk"))
 
 
@@ -57,14 +55,18 @@ def positions(tenants: Sequence[Tenant], at: datetime) -> list[Position]:
 
 
 def _position(
-    rights: Entitlements, rates: Rates, totals: ledger.Totals, excess: Mapping[tuple[int, int], int]
+    rights: Entitlements, rates: Rates, totals: Totals, excess: Mapping[tuple[int, int], int]
 ) -> Position:
     pk, hours = rights.tenant.pk, rates.period.days * 24
     found = {code: totals.get((pk, limit.metric.pk), NOTHING) for code, limit in rights.limits.items()}
+    used = {code: total.used for code, total in found.items()}
+    charged = {code: rate for code, rate in rates.rates.items() if rate.price.tiers}
     uses = {
-        code: Use(found[code].used, excess.get((pk, rate.metric.pk), 0), hours)
+        code: Use(used[code], excess.get((pk, rate.metric.pk), 0), hours)
         if rate.is_level
-        else Use(found[code].used)
-        for code, rate in rates.rates.items()
+        else Use(used[code])
+        for code, rate in charged.items()
     }
-    return Position(rights, found, rates, bill((), rates.prices, uses))
+    spent = bill((), {code: rate.price for code, rate in charged.items()}, uses)
+    refused = {code: total.refused for code, total in found.items()}
+    return Position(rights, used, refused, rates, spent, totals)

@@ -28,16 +28,16 @@ class Prospect:
 def prospects(found: Sequence[Position], at: datetime) -> dict[int, Prospect]:
     """By tenant id. One query, and one more where something runs out."""
     more = coming(((one.tenant.pk, one.rights.period) for one in found), at)
-    expected = {
-        one.tenant.pk: {
-            code: one.used[code] + more[one.tenant.pk, limit.metric.pk]
-            for code, limit in one.rights.limits.items()
-            if (one.tenant.pk, limit.metric.pk) in more
-        }
-        for one in found
-    }
+    expected = {one.tenant.pk: _expected(one, more) for one in found}
     first = _first_reached([(one, expected[one.tenant.pk]) for one in found], at)
     return {pk: Prospect(of, *first.get(pk, ())) for pk, of in expected.items()}
+
+
+def _expected(one: Position, more: Mapping[tuple[int, int], int]) -> dict[str, int]:
+    """By metric code: what is used, and what is still to come."""
+    pk = one.tenant.pk
+    coming = [(code, more.get((pk, limit.metric.pk))) for code, limit in one.rights.limits.items()]
+    return {code: one.used[code] + units for code, units in coming if units is not None}
 
 
 def _first_reached(

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from billing.entitlements import Limit
+from tenants.arrays import among, columns
 from usage.alerts.spending import Spending
 from usage.alerts.thresholds import Reading, judge
 from usage.metering.accounts import write_reaches
 from usage.metering.caps import Reach, reaches
+from usage.metering.ledger import Totals
 from usage.metering.links import bulk
 from usage.metering.positions import Position, locked, positions
 from usage.metering.prospects import Prospect, prospects
@@ -22,21 +25,43 @@ from usage.money import accruals
 from usage.states import percent_of, risk_of, state_of
 
 MOST_PERCENT = 999
-FIELDS = [
-    "plan",
-    "period",
-    "period_ends",
-    "worst",
-    "fill",
-    "forecast",
-    "risk",
-    "state",
-    "runs_out",
-    "runs_out_of",
-    "overage",
-    "refused",
-    "counted_at",
-]
+
+
+class Row(NamedTuple):
+    """A row of `Standing` by its columns; one that was only judged has no `last_used`."""
+
+    tenant_id: int
+    plan_id: int
+    period: date
+    period_ends: datetime
+    worst_id: int | None
+    fill: int
+    forecast: int | None
+    risk: int
+    state: str
+    runs_out: date | None
+    runs_out_of_id: int | None
+    overage: Decimal
+    refused: int
+    counted_at: datetime
+    last_used: datetime | None
+
+
+# Who was only judged keeps the time it was last used.
+WRITE = """
+INSERT INTO usage_standing AS t (tenant_id, plan_id, period, period_ends, worst_id, fill, forecast, risk, state,
+                                 runs_out, runs_out_of_id, overage, refused, counted_at, last_used)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::timestamptz[], %s::bigint[], %s::int[], %s::int[],
+                     %s::int[], %s::text[], %s::date[], %s::bigint[], %s::numeric[], %s::bigint[], %s::timestamptz[],
+                     %s::timestamptz[])
+ORDER BY 1
+ON CONFLICT (tenant_id) DO UPDATE
+SET plan_id = excluded.plan_id, period = excluded.period, period_ends = excluded.period_ends,
+    worst_id = excluded.worst_id, fill = excluded.fill, forecast = excluded.forecast, risk = excluded.risk,
+    state = excluded.state, runs_out = excluded.runs_out, runs_out_of_id = excluded.runs_out_of_id,
+    overage = excluded.overage, refused = excluded.refused, counted_at = excluded.counted_at,
+    last_used = COALESCE(excluded.last_used, t.last_used)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +73,11 @@ class Touch:
 
 
 @transaction.atomic
-def restand(touched: Mapping[int, Touch | None], at: datetime) -> None:
+def restand(touched: Mapping[int, Touch | None], at: datetime) -> dict[tuple[int, date], Totals]:
     """Judge and write down where tenants stand; `touched` has their ids, and what is new of each if anything is.
 
-    Open accounts learn from it, after the commit, how far spend caps reach now.
+    Returns the totals that were read for that, by tenant id and period. Open accounts learn from it, after the commit,
+    how far spend caps reach now.
     """
     tenants = locked(touched)
     accruals.forget({pk: one.levels_since for pk, one in touched.items() if one and one.levels_since})
@@ -60,9 +86,10 @@ def restand(touched: Mapping[int, Touch | None], at: datetime) -> None:
     before = _spent_before(found)
     judge([_reading(one, reached, before) for one in found if not one.tenant.is_closed], at)
     ahead = prospects(found, at)
-    _write([_standing(one, reached.get(one.tenant.pk), ahead[one.tenant.pk], at) for one in found], touched)
+    _write([_row(one, touched[one.tenant.pk], reached.get(one.tenant.pk), ahead, at) for one in found])
     if reached:
         transaction.on_commit(lambda: write_reaches(bulk(), reached.values()))
+    return {(one.tenant.pk, one.rights.period.first): one.totals for one in found}
 
 
 def _spent_before(found: Iterable[Position]) -> Mapping[tuple[int, date], Decimal]:
@@ -70,7 +97,7 @@ def _spent_before(found: Iterable[Position]) -> Mapping[tuple[int, date], Decima
     capped = [one.tenant.pk for one in found if one.rights.caps.amounts]
     if not capped:
         return {}
-    rows = Standing.objects.filter(tenant__in=capped).values_list("tenant_id", "period", "overage")
+    rows = Standing.objects.filter(tenant__in=among(capped)).values_list("tenant_id", "period", "overage")
     return {(tenant_id, period): overage for tenant_id, period, overage in rows}
 
 
@@ -98,35 +125,33 @@ def _is_stopped(one: Position, stops: Mapping[str, int]) -> bool:
     )
 
 
-def _standing(one: Position, reach: Reach | None, ahead: Prospect, at: datetime) -> Standing:
-    rights = one.rights
-    standing = Standing(
-        tenant=one.tenant,
-        plan=rights.plan,
-        period=rights.period.first,
-        period_ends=rights.period.ends,
-        runs_out=ahead.runs_out,
-        runs_out_of=ahead.runs_out_of,
-        overage=one.spent.overage,
-        refused=sum(one.refused.values()),
-        counted_at=at,
+def _row(
+    one: Position, touch: Touch | None, reach: Reach | None, ahead: Mapping[int, Prospect], at: datetime
+) -> Row:
+    rights, prospect = one.rights, ahead[one.tenant.pk]
+    return Row(
+        one.tenant.pk,
+        rights.plan.pk,
+        rights.period.first,
+        rights.period.ends,
+        *_worst(one, reach.stops if reach else {}, prospect.expected),
+        prospect.runs_out,
+        prospect.runs_out_of.pk if prospect.runs_out_of else None,
+        one.spent.overage,
+        sum(one.refused.values()),
+        at,
+        touch.last_used if touch else None,
     )
-    _judge_worst(standing, one, reach.stops if reach else {}, ahead.expected)
-    return standing
 
 
-def _judge_worst(
-    standing: Standing, one: Position, stops: Mapping[str, int], expected: Mapping[str, int]
-) -> None:
-    """Say how the riskiest of what is limited stands; nothing where nothing is."""
+def _worst(
+    one: Position, stops: Mapping[str, int], expected: Mapping[str, int]
+) -> tuple[int | None, int, int | None, int, str]:
+    """The riskiest of what is limited: its metric, fill, forecast, risk and state; OK where nothing is."""
     used = one.used
-    limited = [
-        (code, limit)
-        for code, limit in one.rights.limits.items()
-        if percent_of(used[code], limit) is not None
-    ]
+    limited = [(code, limit) for code, limit in one.rights.limits.items() if limit.size]
     if not limited:
-        return
+        return None, 0, None, 0, Standing.State.OK
 
     def risk(of: tuple[str, Limit]) -> tuple[int, int, int]:
         code, limit = of
@@ -134,24 +159,16 @@ def _judge_worst(
 
     code, worst = min(limited, key=risk)
     end = expected.get(code)
-    standing.worst = worst.metric
-    standing.state = state_of(used[code], worst, end or 0, cap_stop=stops.get(code))
-    standing.fill = _percent(used[code], worst)
-    standing.forecast = None if end is None else _percent(end, worst)
-    standing.risk = max(standing.fill, standing.forecast or 0)
+    state = state_of(used[code], worst, end or 0, cap_stop=stops.get(code))
+    fill, forecast = _percent(used[code], worst), None if end is None else _percent(end, worst)
+    return worst.metric.pk, fill, forecast, max(fill, forecast or 0), state
 
 
 def _percent(units: int, limit: Limit) -> int:
     return min(percent_of(units, limit) or 0, MOST_PERCENT)
 
 
-def _write(standings: Sequence[Standing], touched: Mapping[int, Touch | None]) -> None:
-    """Upsert; a tenant that was only judged keeps the time it was last used."""
-    for is_touched, fields in ((True, [*FIELDS, "last_used"]), (False, FIELDS)):
-        rows = [one for one in standings if (touched[one.tenant_id] is not None) == is_touched]
-        for one in rows:
-            touch = touched[one.tenant_id]
-            one.last_used = touch.last_used if touch else None
-        Standing.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["tenant"], update_fields=fields
-        )
+def _write(rows: Sequence[Row]) -> None:
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(WRITE, columns(rows))

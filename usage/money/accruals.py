@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db import connection
 
 from billing.rates import Rate, Rates
+from tenants.arrays import among, columns
 from usage.models import LevelAccrual
 from usage.money.levels import HOUR, excess_of, hour_of, spans_of
 
@@ -47,7 +48,7 @@ def forget(since: Mapping[int, datetime]) -> None:
     """What is kept of these tenants' levels does not hold once an hour changed that was over, from `since` on."""
     if since:
         with connection.cursor() as cursor:
-            cursor.execute(FORGET, [list(since), list(since.values())])
+            cursor.execute(FORGET, columns(since.items()))
 
 
 def accrued(wanted: Sequence[Rates], at: datetime) -> dict[tuple[int, int], int]:
@@ -89,7 +90,8 @@ def _billed(wanted: Sequence[Rates]) -> Iterator[tuple[Rates, Rate]]:
 def _kept(levels: Sequence[_Level]) -> dict[tuple[int, int], LevelAccrual]:
     """Rows of the same period."""
     periods = {level.key: level.one.period.first for level in levels}
-    rows = LevelAccrual.objects.filter(tenant__in={pk for pk, _ in periods}, period__in=set(periods.values()))
+    mine = LevelAccrual.objects.filter(tenant__in=among({pk for pk, _ in periods}))
+    rows = mine.filter(period__in=set(periods.values()))
     return {
         (row.tenant_id, row.metric_id): row
         for row in rows

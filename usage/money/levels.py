@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from billing.rates import Rate, Rates
+from tenants.arrays import columns
 
 HOUR = timedelta(hours=1)
 
@@ -92,7 +93,7 @@ def _ask(statement: str, rows: Sequence[tuple[object, ...]]) -> list[int]:
     answers = [0] * len(rows)
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(statement, columns(rows))
             for number, answer in cursor:
                 answers[number - 1] = int(answer)
     return answers

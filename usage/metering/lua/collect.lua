@@ -10,12 +10,12 @@ local reply = {
   redis.call('SRANDMEMBER', KEYS[3], tonumber(ARGV[1])),
 }
 for i = 2, #ARGV do
-  local hour = 4 + (i - 2) * 2
-  reply[#reply + 1] = {
-    redis.call('ZSCORE', KEYS[2], ARGV[i]) or '',
-    redis.call('HGETALL', KEYS[hour]),
-    redis.call('HGETALL', KEYS[hour + 1]),
-  }
-  redis.call('HDEL', KEYS[hour + 1], 'hour')
+  local hour, score = 4 + (i - 2) * 2, redis.call('ZSCORE', KEYS[2], ARGV[i])
+  if score then
+    reply[#reply + 1] = {score, redis.call('HGETALL', KEYS[hour]), redis.call('HGETALL', KEYS[hour + 1])}
+    redis.call('HDEL', KEYS[hour + 1], 'hour')
+  else
+    reply[#reply + 1] = {'', {}, {}}
+  end
 end
 return reply
