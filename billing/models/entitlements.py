@@ -25,7 +25,8 @@ class Entitlement(models.Model):
 class EntitlementChangeQuerySet(models.QuerySet["EntitlementChange"]):
     def waiting(self) -> EntitlementChangeQuerySet:
         """Changes that counting has not taken over yet, oldest first."""
-        return self.filter(felt_at=None).order_by("pk")
+        # None of them is judged either, which leads to the index of those that wait for that.
+        return self.filter(felt_at=None, judged_at=None).order_by("pk")
 
     def unjudged(self) -> EntitlementChangeQuerySet:
         """Changes that counting has taken over, but that thresholds were not judged after."""

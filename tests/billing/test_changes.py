@@ -77,6 +77,13 @@ class TestLimitsChanged:
         assert len(set(found)) == len(found) == 5 * 24
 
 
+class TestWaiting:
+    def test_is_found_without_reading_all_that_ever_changed(self, db: None) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            assert "changes_waiting" in EntitlementChange.objects.waiting().explain()
+
+
 class TestTenantsOn:
     def test_counts_the_default_plan_for_those_without_a_subscription(self, make_tenant: MakeTenant) -> None:
         bare, subscribed, other = make_tenant("a"), make_tenant("b", "free"), make_tenant("c", "pro")

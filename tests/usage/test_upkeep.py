@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import pytest
@@ -160,6 +160,27 @@ class TestEdits:
         edit("free", included=5)
         chores.take_over_changes(clock.now)
         assert seen == [busiest.slug, busy.slug, idle.slug]
+
+    def test_what_is_changed_meanwhile_comes_before_the_rest(
+        self, make_tenant: MakeTenant, clock: Clock, edit: Edit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tenants = [make_tenant(slug) for slug in ("first", "second")]
+        late = make_tenant("late", "starter")
+        chores.take_over_changes(clock.now)
+        seen: list[str] = []
+        rewrite = accounts.rewrite_limits
+
+        def note(bulk: redis.Redis, those: Iterable[Tenant], at: datetime) -> None:
+            seen.extend(tenant.slug for tenant in those)
+            if len(seen) == 1:
+                limits_changed(Tenant.objects.filter(pk=late.pk), reason="meanwhile", at=at)
+            rewrite(bulk, those, at)
+
+        monkeypatch.setattr("usage.metering.upkeep.CHUNK", 1)
+        monkeypatch.setattr("usage.metering.upkeep.rewrite_limits", note)
+        edit("free", included=5)
+        assert chores.take_over_changes(clock.now) == 3
+        assert seen == [tenants[0].slug, late.slug, tenants[1].slug]
 
     def test_late_writer_does_not_bring_older_limits_back(
         self, tenant: Tenant, clock: Clock, edit: Edit, monkeypatch: pytest.MonkeyPatch
