@@ -150,7 +150,8 @@ class Desk:
             keys.caller(self.tenant, actor),
         ]
         hours = self.second // 3600 if hours is None else hours
-        head = [life, number, "request", age, int(is_forced), hours, str(self.period), self.dirty_name]
+        digits = f"{number:016}" if number else 0
+        head = [life, digits, "request", age, int(is_forced), hours, str(self.period), self.dirty_name]
         parts = [part for line in lines for part in line]
         return answer(self.run(scripts.CONSUME, names, *head, *parts))
 

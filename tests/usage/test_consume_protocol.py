@@ -33,6 +33,14 @@ class TestResend:
         desk.tick(0.2)
         assert desk.consume(CALL, number=1) == first
 
+    def test_late_copy_of_a_call_answers_as_before_and_changes_nothing(self, desk: Desk) -> None:
+        """Its resend was answered first, so it comes as if nothing was known of it."""
+        desk.open(Books("calls"))
+        first = desk.consume(CALL, number=1)
+        before = desk.everything()
+        assert desk.consume(CALL, number=1) == first
+        assert desk.everything() == before
+
     def test_older_number_is_stale_and_changes_nothing(self, desk: Desk) -> None:
         desk.open(Books("calls"))
         desk.consume(CALL, number=1)
@@ -109,6 +117,17 @@ class TestCold:
         answer = desk.consume(CALL, Line("l", "storage", 1), number=1)
         assert (answer.status, answer.rest) == (COLD, (desk.second, 0))
         assert desk.everything() == before
+
+    @pytest.mark.parametrize("life", ["former", None])
+    def test_account_of_another_life_is_cold_without_a_look_at_the_tenant(
+        self, desk: Desk, life: str | None
+    ) -> None:
+        """None: it was opened by a version that did not write the life down."""
+        desk.open(Books("calls"))
+        desk.server.hset(desk.account, "life", life) if life else desk.server.hdel(desk.account, "life")
+        assert desk.consume(CALL).status == COLD
+        assert desk.open(Books("calls"), before="1") == 1
+        assert desk.consume(CALL).used == [1]
 
     def test_limits_hold_until_the_moment_they_end(self, desk: Desk) -> None:
         desk.open(Books("calls"), until=desk.micro + 2_500_000)

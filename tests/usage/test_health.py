@@ -18,6 +18,7 @@ from tenants.models import Tenant, User
 from tests.usage.outages import redis_behind_proxy
 from tests.usage.pages import HTMX, seen, swapped, text
 from usage.metering import Charge, chores, consume
+from usage.metering.charges import pack
 from usage.metering.tally import BOUNDS, report, tally
 from usage.models import Heartbeat
 from usage.pulse import follow_beat, tell_of_beat
@@ -162,7 +163,7 @@ class TestPulse:
         for seconds, expected in ((0.0004, BOUNDS[0]), (0.04, 0.05), (None, 0.0)):
             for _ in range(100):
                 if seconds:
-                    tally.note("allowed", ["api_calls"], seconds)
+                    tally.note("allowed", [pack(Charge("api_calls"))], seconds)
             report()
             read = vitals(self.AT)
             assert pulse.values_of(read, pulse.buckets_before(read))["p99"] == expected
@@ -260,7 +261,7 @@ class TestChecks:
 
     def slow(self, checks: int) -> str:
         for _ in range(checks):
-            tally.note("allowed", ["api_calls"], 0.2)
+            tally.note("allowed", [pack(Charge("api_calls"))], 0.2)
         report()
         return next(one.look.word for one in health(self.AT).gauges if one.name == "Check, p99")
 

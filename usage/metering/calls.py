@@ -63,10 +63,10 @@ def call(
     """One EVALSHA of consume.lua: the link's running call. What changes from call to call stands between the shape."""
     key = script.sha, is_forced, *[one.wire for one in packed]
     front, back = place.shapes.get(key) or _shape(script, place, packed, is_forced, key)
-    stamp, request = link.stamp(place.caller), request_id.encode()
-    number, age = b"%d" % (link.number if is_kept else 0), b"%d" % link.age
-    parts = front, stamp, len(number), number, len(request), request, len(age), age, back
-    return b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % parts
+    number = b"$16\r\n%016d" % link.number if is_kept else b"$1\r\n0"
+    request, age = request_id.encode(), b"%d" % link.age
+    parts = front, link.stamp(place.caller), number, len(request), request, len(age), age, back
+    return b"%b%b%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % parts
 
 
 def _place(tenant_id: int, period: Period, at: datetime, hours: int) -> Place:

@@ -18,7 +18,7 @@ from usage.metering.held import Doubtful
 from usage.metering.links import Lost, Unanswered, links
 from usage.metering.outage import breaker, held, let_pass, recover
 from usage.metering.tally import UNAVAILABLE, outcome_of, reporter, tally
-from usage.metering.types import Charge, CountsUnavailable, Decision, Gauge, InvalidAmount, Refusal
+from usage.metering.types import Charge, CountsUnavailable, Decision, Gauge, InvalidAmount
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,10 @@ def consume(
     later by `record`. Raises ChargeError for charges that can't be counted, CountsUnavailable when Redis is away
     and a metric's policy is to refuse.
     """
-    return _ask(tenant, [*map(pack, charges), *pack_looks("g", gates)], at=at, request_id=request_id)
+    packed = [*map(pack, charges)]
+    if gates:
+        packed += pack_looks("g", gates)
+    return _ask(tenant, packed, at=at, request_id=request_id)
 
 
 def record(tenant: Tenant, *charges: Charge, at: datetime) -> Decision:
@@ -73,17 +76,12 @@ def _ask(
     try:
         decision = _decided(tenant, packed, at=at, is_forced=is_forced, request_id=request_id)
     except CountsUnavailable:
-        _tell(UNAVAILABLE, packed, begun)
+        tally.note(UNAVAILABLE, packed, time.perf_counter() - begun)
+        reporter.call()
         raise
-    _tell(outcome_of(decision), packed, begun, decision.refused)
-    return decision
-
-
-def _tell(outcome: str, packed: list[Packed], begun: float, refused: Refusal | None = None) -> None:
-    """Tally a decision for /metrics; one that was refused under the metric that refused it."""
-    metrics = [refused.charge.metric] if refused else [one.charge.metric for one in packed]
-    tally.note(outcome, metrics, time.perf_counter() - begun)
+    tally.note(outcome_of(decision), packed, time.perf_counter() - begun, decision.refused)
     reporter.call()
+    return decision
 
 
 def _decided(

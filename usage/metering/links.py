@@ -77,9 +77,9 @@ class Link(Line):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A call of unknown fate keeps its actor until it is known.
-        is_free = not isinstance(error, Unanswered) or isinstance(error, Lost) or not error.is_executed
-        home = self._home() if self._home else None
-        if is_free and home:
+        if isinstance(error, Unanswered) and error.is_executed and not isinstance(error, Lost):
+            return
+        if self._home and (home := self._home()):
             home.give_back(self)
 
     def life(self, *, fresh: bool = False) -> bytes:

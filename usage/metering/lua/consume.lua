@@ -2,7 +2,7 @@
 --
 -- KEYS   1 tenant, 2 account, 3 hour, 4 dirty, 5 refusals, 6 newcomers, then one member set
 --        for each distinct charge, in order, at last the caller
--- ARGV   1 life, 2 number of the actor's call ("0": keep no reply), 3 request id,
+-- ARGV   1 life, 2 number of the actor's call, 16 digits ("0": keep no reply), 3 request id,
 --        4 microseconds back to before the call was first sent ("0": this is the first time),
 --        5 "1" to count without refusing, 6 hour (Unix time / 3600), 7 period, 8 name in dirty,
 --        then five for each charge: op, metric, amount, label, member
@@ -20,25 +20,17 @@
 -- A refused call changes nothing but the refusals. A repeated number returns the first reply and changes nothing.
 local MINUTE, MOST, LABELS = 60000000, 9007199254740992, 50
 local WIDTH, FIRST = 5, 9
--- This runs for every request: what it asks for often is local, and what few calls need is made where they need it.
+-- This runs for every request: what it asks for often is local, and a function, which is made anew each time, stands
+-- where few calls come.
 local KEYS, ARGV, call, tonumber = KEYS, ARGV, redis.call, tonumber
 local number, caller, age, last = ARGV[2], KEYS[#KEYS], ARGV[4], #ARGV
 
--- Lua writes large numbers with an exponent; small ones need no help.
-local function whole(n) return n < 100000000000000 and n or string.format('%.0f', n) end
-
--- What answers a call that this actor made before, by what is kept of its last one; nil for the next call.
-local function answered(kept)
-  local colon = string.find(kept, ':', 1, true)
-  local before, own = tonumber(string.sub(kept, 1, colon - 1)), tonumber(number)
-  if before < own then return nil end
-  return before == own and string.sub(kept, colon + 1) or '4'
-end
-
--- The reply of a call that can't be decided, unless it was answered before.
+-- The reply of a call that can't be decided, unless it was answered before. What is kept of the actor's last call
+-- begins with its number, and all numbers are of one width.
 local function turn_away(reply)
   local kept = number ~= '0' and call('GET', caller)
-  return kept and answered(kept) or reply
+  if not kept or kept < number then return reply end
+  return string.sub(kept, 1, #number) == number and string.sub(kept, #number + 2) or '4'
 end
 
 if age ~= '0' then
@@ -47,21 +39,20 @@ if age ~= '0' then
 end
 
 local time = redis.call('TIME')
-local function with_time(status) return status .. ',' .. time[1] .. ',' .. time[2] end
-local second = tonumber(time[1])
+local clock, second = ',' .. time[1] .. ',' .. time[2], tonumber(time[1])
 local micro = second * 1000000 + tonumber(time[2])
 
 local into = second - ARGV[6] * 3600
-if into < 0 or into >= 3600 then return turn_away(with_time(3)) end
+if into < 0 or into >= 3600 then return turn_away('3' .. clock) end
 if age ~= '0' then
   -- Counts opened after the first sending can't tell whether that was counted: its reply went with the former ones.
   local opened = call('HGET', KEYS[1], 'opened')
-  if not opened or tonumber(opened) >= micro - tonumber(age) then return turn_away(with_time(2)) end
+  if not opened or tonumber(opened) >= micro - tonumber(age) then return turn_away('2' .. clock) end
 end
 
 -- One read of each hash; most calls have one charge, for which there is room from the start.
-local wanted = {KEYS[2], 'epoch', 'until', 'plan', 'hour', '', '', '', '', '', ''}
-local levels, level_at, at = nil, nil, 5
+local wanted = {KEYS[2], 'life', 'epoch', 'until', 'plan', 'hour', '', '', '', '', '', ''}
+local levels, level_at, at = nil, nil, 6
 for base = FIRST, last, WIDTH do
   local op, metric = ARGV[base], ARGV[base + 1]
   wanted[at + 1], wanted[at + 2], wanted[at + 3] = 'u:' .. metric, 'l:' .. metric, 's:' .. metric
@@ -74,31 +65,49 @@ for base = FIRST, last, WIDTH do
     level_at[base] = n
   end
 end
-local tenant = levels and call('HMGET', unpack(levels)) or call('HMGET', KEYS[1], 'life', 'epoch')
 local account = call('HMGET', unpack(wanted))
-local epoch = tenant[2]
-if tenant[1] ~= ARGV[1] or not epoch or account[1] ~= epoch or micro >= tonumber(account[2]) then
-  return turn_away(with_time(2))
-end
+local tenant = levels and call('HMGET', unpack(levels))
+local epoch = account[2]
+-- An account goes with the life it was opened in, as its tenant does: only levels need the tenant too.
+if account[1] ~= ARGV[1] or micro >= tonumber(account[3]) then return turn_away('2' .. clock) end
+if tenant and (tenant[1] ~= ARGV[1] or tenant[2] ~= epoch) then return turn_away('2' .. clock) end
 -- An account names the hour that is of its epoch and was marked as dirty since it was last collected: most calls need
 -- neither look at the hour nor mark it.
-local is_marked, hour_epoch = account[4] == ARGV[6], epoch
+local is_marked, hour_epoch = account[5] == ARGV[6], epoch
 if not is_marked then
   hour_epoch = call('HGET', KEYS[3], 'epoch')
-  if hour_epoch and hour_epoch ~= epoch then return turn_away(with_time(2)) end
+  if hour_epoch and hour_epoch ~= epoch then return turn_away('2' .. clock) end
 end
 
--- What a charge's metric stands at before the call. `owed` is what a level's books are below zero, where units were
--- removed twice over: PostgreSQL may learn of removals late.
-local owed = nil
-local function standing(base, at)
-  local from = level_at and level_at[base]
-  if not from or not tenant[from] then return tonumber(account[at]) end
-  local amount = tonumber(tenant[from]) + tonumber(tenant[from + 1]) - tonumber(tenant[from + 2])
-  if amount >= 0 then return amount end
-  owed = owed or {}
-  owed[ARGV[base + 1]] = -amount
-  return 0
+-- What only levels need. `standing` is what one stands at before the call, nil for other metrics; `owed` is what its
+-- books are below zero, where units were removed twice over: PostgreSQL may learn of removals late.
+local standing, move_level = nil, nil
+if levels then
+  local owed = {}
+  local function whole(n) return string.format('%.0f', n) end
+
+  function standing(base)
+    local from = level_at[base]
+    if not from or not tenant[from] then return nil end
+    local amount = tonumber(tenant[from]) + tonumber(tenant[from + 1]) - tonumber(tenant[from + 2])
+    if amount >= 0 then return amount end
+    owed[ARGV[base + 1]] = -amount
+    return 0
+  end
+
+  function move_level(metric, add, after)
+    if add > 0 then
+      call('HINCRBY', KEYS[1], 'a:' .. metric, whole(add + (owed[metric] or 0)))
+      call('HINCRBY', KEYS[3], 'la:' .. metric, whole(add))
+      owed[metric] = nil
+    else
+      call('HINCRBY', KEYS[1], 'r:' .. metric, whole(-add))
+      call('HINCRBY', KEYS[3], 'lr:' .. metric, whole(-add))
+    end
+    local peak = tonumber(call('HGET', KEYS[3], 'lp:' .. metric) or -1)
+    call('HSET', KEYS[3], 'lp:' .. metric, whole(math.max(peak, after - add, after)), 'lc:' .. metric, whole(after))
+    return whole(add)
+  end
 end
 
 -- Decide. `now` holds what each metric stands at after the charges so far, `tat` its burst's time; `adds` and `afters`
@@ -106,11 +115,11 @@ end
 local now, adds, afters, tat, sets, set_of = {}, {}, level_at and {}, nil, 0, nil
 local refused, cause, wait, changes = nil, nil, 0, false
 local forced = ARGV[5] ~= '0'
-at = 5
+at = 6
 for base = FIRST, last, WIDTH do
   local op, metric = ARGV[base], ARGV[base + 1]
-  local used, stop = now[metric] or standing(base, at), tonumber(account[at + 2])
-  if not stop or not used then return turn_away(with_time(2)) end
+  local used, stop = now[metric] or standing and standing(base) or tonumber(account[at]), tonumber(account[at + 2])
+  if not stop or not used then return turn_away('2' .. clock) end
 
   local add = 0
   if op == 's' then add = tonumber(ARGV[base + 2])
@@ -157,18 +166,20 @@ for base = FIRST, last, WIDTH do
 end
 
 -- The reply is known before anything is written.
-local text = refused and table.concat({1, account[3], (refused - FIRST) / WIDTH, cause, wait}, ',') or '0,' .. account[3]
-
-at = 5
+local text = '0,' .. account[4]
+if refused then text = table.concat({1, account[4], (refused - FIRST) / WIDTH, cause, wait}, ',') end
+at = 6
 for base = FIRST, last, WIDTH do
   local burst, rest = account[at + 4], ',-1,0'
-  local used = not refused and now[ARGV[base + 1]] or standing(base, at)
+  local used = not refused and now[ARGV[base + 1]] or standing and standing(base) or tonumber(account[at])
   if burst ~= '-1' then
     local ready = not refused and tat and tat[ARGV[base + 1]] or tonumber(account[at + 5])
     local ahead = math.max(0, ready - micro)
     rest = ',' .. math.max(0, math.floor((MINUTE - ahead) * burst / MINUTE)) .. ',' .. math.ceil(ahead / 1000)
   end
-  text = text .. ',' .. whole(used) .. ',' .. account[at + 1] .. ',' .. account[at + 2] .. ',' .. account[at + 3]
+  -- Lua writes large numbers with an exponent.
+  if used >= 100000000000000 then used = string.format('%.0f', used) end
+  text = text .. ',' .. used .. ',' .. account[at + 1] .. ',' .. account[at + 2] .. ',' .. account[at + 3]
     .. ',' .. burst .. rest
   at = at + 6
 end
@@ -177,36 +188,10 @@ end
 -- later one, comes late: nobody waits for it, and it must change nothing.
 if number ~= '0' then
   local kept = call('SET', caller, number .. ':' .. text, 'EX', 3600, 'GET')
-  local reply = kept and answered(kept)
-  if reply then
+  if kept and kept >= number then
     call('SET', caller, kept, 'EX', 3600)
-    return reply
+    return turn_away(nil)
   end
-end
-
-local function count_label(metric, label, units)
-  local field = 'u:' .. metric .. ':' .. label
-  if call('HINCRBY', KEYS[3], field, units) ~= tonumber(units) then return end
-  if call('HINCRBY', KEYS[3], 'n:' .. metric, 1) > LABELS and label ~= 'other' then
-    call('HDEL', KEYS[3], field)
-    call('HINCRBY', KEYS[3], 'n:' .. metric, -1)
-    call('HINCRBY', KEYS[3], 'u:' .. metric .. ':other', units)
-  end
-end
-
-local function move_level(metric, add, after, label)
-  if add > 0 then
-    local due = owed and owed[metric] or 0
-    if owed then owed[metric] = nil end
-    call('HINCRBY', KEYS[1], 'a:' .. metric, whole(add + due))
-    call('HINCRBY', KEYS[3], 'la:' .. metric, whole(add))
-    count_label(metric, label, whole(add))
-  else
-    call('HINCRBY', KEYS[1], 'r:' .. metric, whole(-add))
-    call('HINCRBY', KEYS[3], 'lr:' .. metric, whole(-add))
-  end
-  local peak = tonumber(call('HGET', KEYS[3], 'lp:' .. metric) or -1)
-  call('HSET', KEYS[3], 'lp:' .. metric, whole(math.max(peak, after - add, after)), 'lc:' .. metric, whole(after))
 end
 
 if refused then
@@ -218,21 +203,29 @@ if refused then
 elseif changes then
   for base = FIRST, last, WIDTH do
     local op, metric, add = ARGV[base], ARGV[base + 1], adds[base]
-    if op == 'l' or op == 'm' then
-      if add then move_level(metric, add, afters[base], ARGV[base + 3]) end
-    elseif add then
-      if op == 'd' then
-        call('SADD', set_of[base], ARGV[base + 4])
-        call('EXPIRE', set_of[base], 5800000)
-        call('SADD', KEYS[6], ARGV[7] .. '|' .. metric .. '|' .. ARGV[base + 4])
+    if add then
+      local units, field = ARGV[base + 2], 'u:' .. metric .. ':' .. ARGV[base + 3]
+      if op == 'l' or op == 'm' then
+        units = move_level(metric, add, afters[base])
+      else
+        if op == 'd' then
+          call('SADD', set_of[base], ARGV[base + 4])
+          call('EXPIRE', set_of[base], 5800000)
+          call('SADD', KEYS[6], ARGV[7] .. '|' .. metric .. '|' .. ARGV[base + 4])
+        end
+        -- What these add is the amount as it came: nothing has to be written out anew.
+        call('HINCRBY', KEYS[2], 'u:' .. metric, units)
       end
-      -- What these add is the amount as it came: nothing has to be written out anew.
-      call('HINCRBY', KEYS[2], 'u:' .. metric, ARGV[base + 2])
-      count_label(metric, ARGV[base + 3], ARGV[base + 2])
+      if add > 0 and call('HINCRBY', KEYS[3], field, units) == add
+        and call('HINCRBY', KEYS[3], 'n:' .. metric, 1) > LABELS and ARGV[base + 3] ~= 'other' then
+        call('HDEL', KEYS[3], field)
+        call('HINCRBY', KEYS[3], 'n:' .. metric, -1)
+        call('HINCRBY', KEYS[3], 'u:' .. metric .. ':other', units)
+      end
     end
   end
   if tat then
-    for metric, ready in pairs(tat) do call('HSET', KEYS[2], 'g:' .. metric, whole(ready)) end
+    for metric, ready in pairs(tat) do call('HSET', KEYS[2], 'g:' .. metric, string.format('%.0f', ready)) end
   end
 end
 if (refused or changes) and not is_marked then

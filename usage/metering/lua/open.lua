@@ -36,8 +36,9 @@ local stamp = tonumber(ARGV[9])
 local later = stamp == 0 or stamp > tonumber(kept[3] or 0)
 local newer = not kept[1] or tonumber(ARGV[6]) > tonumber(kept[1])
   or (tonumber(ARGV[6]) == tonumber(kept[1]) and tonumber(ARGV[5]) > tonumber(kept[2]))
+redis.call('HSET', KEYS[2], 'life', life, 'epoch', epoch)
 if newer then
-  redis.call('HSET', KEYS[2], 'epoch', epoch, 'until', ARGV[5], 'version', ARGV[6], 'plan', ARGV[7])
+  redis.call('HSET', KEYS[2], 'until', ARGV[5], 'version', ARGV[6], 'plan', ARGV[7])
   if stamp > 0 and later then redis.call('HSET', KEYS[2], 'stamp', ARGV[9]) end
   redis.call('EXPIRE', KEYS[2], ARGV[8])
 end
