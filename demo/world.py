@@ -25,6 +25,7 @@ from tenants.models import ApiKey, Membership, Tenant, User
 from usage.metering import ledger
 from usage.metering.ledger import NOTHING
 from usage.metering.standings import Touch, restand
+from usage.metering.upkeep import expect_use
 
 KEY_NAME = "Demo"
 LAST_ANCHOR = 28
@@ -130,3 +131,4 @@ def _write_histories(players: Sequence[Player], staff: User, at: datetime) -> No
     issue_history([one.tenant for one in players], at)
     deliver_history(list(used), staff, at)
     restand({pk: Touch(last) if last else None for pk, last in used.items()}, at)
+    expect_use(at)

@@ -158,7 +158,7 @@ class TestStandings:
     @pytest.mark.parametrize(
         ("slug", "state", "worst"),
         [
-            ("lumen-atlas", "ok", "api_calls"),
+            ("lumen-atlas", "near", "api_calls"),  # by its forecast, as its own pages say
             ("quill-and-co", "near", "api_calls"),
             ("juniper-and-sons", "full", "api_calls"),
             ("acme-rockets", "full", "api_calls"),
@@ -173,6 +173,9 @@ class TestStandings:
     ) -> None:
         standing = world.standing(slug)
         assert (standing.state, standing.worst and standing.worst.code) == (state, worst)
+
+    def test_what_is_to_come_is_known_from_the_start(self, world: World) -> None:
+        assert Standing.objects.filter(forecast__gt=F("fill")).count() > 5
 
     def test_billed_use_costs_and_refused_use_shows(self, world: World) -> None:
         assert world.standing("kestrel-freight").overage > 100
