@@ -21,6 +21,13 @@ class TestWhen:
         with timezone.override(zone):
             assert dates.when(AT.replace(hour=14, minute=2), AT) == said
 
+    @pytest.mark.parametrize(
+        ("zone", "said"), [("UTC", "31 Dec 2025 23:30"), ("Europe/Berlin", "1 Jan 00:30")]
+    )
+    def test_says_the_year_where_it_is_not_the_readers(self, zone: str, said: str) -> None:
+        with timezone.override(zone):
+            assert dates.when(datetime(2025, 12, 31, 23, 30, tzinfo=UTC), AT) == said
+
 
 class TestZone:
     @pytest.mark.parametrize(

@@ -47,10 +47,11 @@ def countdown(length: timedelta) -> str:
 
 
 def when(then: datetime, now: datetime) -> str:
-    """“Today 06:02”, else “22 Nov 21:48”; in the reader's time zone."""
+    """“Today 06:02”, “22 Nov 21:48”, of another year “22 Nov 2025 21:48”; in the reader's time zone."""
     then, now = localtime(then), localtime(now)
-    clock = f"{then:%H:%M}"
-    return _("Today %(time)s") % {"time": clock} if then.date() == now.date() else moment(then)
+    if then.date() == now.date():
+        return _("Today %(time)s") % {"time": f"{then:%H:%M}"}
+    return moment(then) if then.year == now.year else f"{day(then)} {then:%H:%M}"
 
 
 def day(then: datetime) -> str:
