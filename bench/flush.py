@@ -1,11 +1,13 @@
 """How long many dirty accounts take to PostgreSQL, and whether a steady stream of them is kept up with.
 
-`make bench BENCH=flush`; TENANTS=100000 and RATE=3000 (dirty accounts a second, for SECONDS=20) choose other sizes.
-Accounts are opened and counted once by the real scripts, then copied to all tenants key by key.
+`make bench BENCH=flush`; TENANTS=100000 and RATE=3000 (dirty accounts a second, for SECONDS=20) choose other sizes,
+FLUSHERS=2 how many processes flush at once where several do. Accounts are opened and counted once by the real scripts,
+then copied to all tenants key by key.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import sys
@@ -34,6 +36,7 @@ from usage.metering.links import bulk  # noqa: E402
 TENANTS = int(os.environ.get("TENANTS", "100000"))
 RATE = int(os.environ.get("RATE", "3000"))
 SECONDS = int(os.environ.get("SECONDS", "20"))
+FLUSHERS = int(os.environ.get("FLUSHERS", "2"))
 CHUNK = 5_000
 LABELS = ("GET /items", "POST /items", "GET /items/{id}")
 
@@ -81,7 +84,28 @@ def use(tenant: Tenant) -> None:
 
 def seconds_to_flush() -> tuple[int, float]:
     begun = time.perf_counter()
-    return flush(bulk(), timezone.now()), time.perf_counter() - begun
+    return flush_now(), time.perf_counter() - begun
+
+
+def flush_now(_turn: int = 0) -> int:
+    """What a flusher does when beat rings."""
+    return flush(bulk(), timezone.now())
+
+
+def report(name: str, count: int, seconds: float) -> None:
+    print(f"{name:26}{count:>9,} accounts{seconds:8.1f} s{count / seconds:10,.0f} a second", flush=True)
+
+
+def together(tenants: Sequence[Tenant], pattern: Tenant) -> None:
+    """The same accounts by one flusher and by several at once, each a process of its own that is already at work."""
+    with multiprocessing.get_context("spawn").Pool(FLUSHERS) as pool:
+        for flushers in (1, FLUSHERS):
+            pool.map(flush_now, range(FLUSHERS), chunksize=1)
+            use(pattern)
+            dirty(tenants, pattern)
+            begun = time.perf_counter()
+            count = sum(pool.map(flush_now, range(flushers), chunksize=1))
+            report(f"by {flushers} of {FLUSHERS} flushers", count, time.perf_counter() - begun)
 
 
 def steady(tenants: Sequence[Tenant], pattern: Tenant) -> list[float]:
@@ -109,8 +133,8 @@ def main() -> None:
     for name in ("first flush", "the same accounts again"):
         use(pattern)
         dirty(tenants, pattern)
-        count, seconds = seconds_to_flush()
-        print(f"{name:26}{count:>9,} accounts{seconds:8.1f} s{count / seconds:10,.0f} a second", flush=True)
+        report(name, *seconds_to_flush())
+    together(tenants, pattern)
     ages = sorted(steady(tenants, pattern))
     middle = ages[len(ages) // 2]
     print(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db.models import QuerySet
 
 from billing.book import Book
-from billing.caps import caps_in_force
+from billing.caps import NO_CAPS, caps_in_force
 from billing.limits import Entitlements
 from billing.models import Entitlement, Override, Plan, SpendCap, Subscription
 from billing.models.subscriptions import SOON
@@ -85,7 +85,7 @@ class Contracts:
             period,
             min([period.ends, *changes]),
             self._book.limits(plan, [one for one in given if one.starts <= at]),
-            caps_in_force(self.spend_caps(tenant)),
+            caps_in_force(self.spend_caps(tenant)) if self._caps else NO_CAPS,
         )
 
     def rates(self, tenant: Tenant, period: Period, at: datetime, *, plan: Plan | None = None) -> Rates:

@@ -27,6 +27,10 @@ class Limit:
     hard_limit: int | None
 
     @cached_property
+    def metric_id(self) -> int:
+        return self.metric.pk
+
+    @cached_property
     def stop(self) -> int | None:
         return self.included if self.allowance.beyond == Allowance.Beyond.STOP else self.hard_limit
 

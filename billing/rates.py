@@ -40,6 +40,10 @@ class Rate:
     steps: tuple[Step, ...]
 
     @property
+    def metric_id(self) -> int:
+        return self.allowance.metric_id
+
+    @property
     def is_level(self) -> bool:
         return self.metric.kind == Metric.Kind.LEVEL
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from tenants.models import Tenant
 
@@ -47,6 +48,7 @@ def _former_anchors(tenant: Tenant) -> Iterator[tuple[date, int]]:
         yield tenant.anchor_since, tenant.anchor_before
 
 
+@lru_cache(maxsize=1_000)
 def _month(day: int, today: date) -> tuple[date, date]:
     """The month from one `day` to the next that holds `today`."""
     this = today.replace(day=day)

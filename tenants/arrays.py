@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from django.db.models.expressions import RawSQL
 
@@ -22,6 +23,7 @@ def array(values: Iterable[object]) -> str:
     return f"{{{','.join([str(one) if one.__class__ is int else _element(one) for one in values])}}}"
 
 
+@lru_cache(maxsize=10_000, typed=True)  # the same hours and days come again and again
 def _element(value: object) -> str:
     if value is None:
         return "NULL"

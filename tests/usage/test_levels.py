@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
 
 from billing.contracts import Contracts
 from billing.models import Metric, Override
@@ -138,6 +140,11 @@ def test_the_amount_at_a_moment_is_that_before_later_moves(tenant: Tenant) -> No
     assert amounts_at(marks) == [1, 3, 4, 9]
 
 
+def accrued(tenant: Tenant, at: datetime) -> Mapping[tuple[int, int], int]:
+    """Of its storage, which has moved some time."""
+    return accruals.accrued([rates(tenant, at)], {(tenant.pk, storage().pk)}, at)
+
+
 class TestAccruals:
     @given(MOVES, st.integers(0, 9), st.lists(st.integers(0, 70), min_size=1, max_size=5).map(sorted))
     @hypothesis_settings(
@@ -148,42 +155,47 @@ class TestAccruals:
         for number in hours:
             at = FIRST + number * HOUR + 20 * timedelta(minutes=1)
             write(pro, [move for move in moves if move[0] <= number], start, size=10_000 * MB)
-            one = rates(pro, at)
-            assert accruals.accrued([one], at) == {
-                (pro.pk, storage().pk): uses_of([one], at)[0]["storage"].excess
-            }
+            whole = uses_of([rates(pro, at)], at)[0]["storage"].excess
+            assert accrued(pro, at) == {(pro.pk, storage().pk): whole}
 
     def test_read_hours_that_are_over_only_once(self, pro: Tenant) -> None:
         write(pro, [(0, 1, [6])], size=10_000 * MB)
-        accruals.accrued([rates(pro, FIRST + 5 * HOUR)], FIRST + 5 * HOUR)
+        accrued(pro, FIRST + 5 * HOUR)
         row = LevelAccrual.objects.get(tenant=pro)
         assert (row.through, row.excess) == (FIRST + 5 * HOUR, Decimal(5 * 10_000 * MB))
         LevelHour.objects.filter(tenant=pro).update(peak=0, closing=0, added=0)
-        later = accruals.accrued([rates(pro, FIRST + 5 * HOUR)], FIRST + 5 * HOUR)
+        later = accrued(pro, FIRST + 5 * HOUR)
         assert later[pro.pk, storage().pk] == (5 + 1) * 10_000 * MB  # and the present hour
 
     def test_are_added_up_anew_after_a_late_hour(self, pro: Tenant) -> None:
         at = FIRST + 5 * HOUR
         write(pro, [(0, 1, [6])], size=10_000 * MB)
-        accruals.accrued([rates(pro, at)], at)
+        accrued(pro, at)
         write(pro, [(0, 1, [6]), (2, 1, [9])], size=10_000 * MB)
         accruals.forget({pro.pk: FIRST + 2 * HOUR})
-        assert accruals.accrued([rates(pro, at)], at)[pro.pk, storage().pk] == (2 * 1 + 4 * 4) * 10_000 * MB
+        assert accrued(pro, at)[pro.pk, storage().pk] == (2 * 1 + 4 * 4) * 10_000 * MB
+
+    def test_of_what_never_moved_cost_no_query(
+        self, pro: Tenant, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        known = rates(pro, FIRST + 5 * HOUR)
+        with django_assert_num_queries(0):
+            assert accruals.accrued([known], (), FIRST + 5 * HOUR) == {}
 
     def test_are_kept_where_only_the_present_hour_moved(self, pro: Tenant) -> None:
         at = FIRST + 5 * HOUR
-        accruals.accrued([rates(pro, at)], at)
+        accrued(pro, at)
         accruals.forget({pro.pk: at})
         assert LevelAccrual.objects.filter(tenant=pro).exists()
 
     def test_are_added_up_anew_where_something_else_is_included(self, pro: Tenant) -> None:
         at = FIRST + 5 * HOUR
         write(pro, [(0, 1, [6])], size=10_000 * MB)
-        accruals.accrued([rates(pro, at)], at)
+        accrued(pro, at)
         Override.objects.create(
             tenant=pro, metric=storage(), units=10_000 * MB, reason="test", starts=FIRST - DAY
         )
-        assert accruals.accrued([rates(pro, at)], at)[pro.pk, storage().pk] == 0
+        assert accrued(pro, at)[pro.pk, storage().pk] == 0
 
 
 class TestBills:

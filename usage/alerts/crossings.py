@@ -108,7 +108,8 @@ def is_quiet(limit: Limit, used: int, refused: int, percents: Sequence[int], jud
     """
     return (
         refused <= judged.refused
-        and (used if used > judged.used else judged.used) < first_line(limit.size, limit.included, tuple(percents))
+        and (used if used > judged.used else judged.used)
+        < first_line(limit.size, limit.included, tuple(percents))
         and judged.limit == limit.size
         and judged.included == limit.included
     )

@@ -103,8 +103,13 @@ def _cases(readings: Sequence[Reading]) -> Cases:
         tenant_id, period = reading.tenant.pk, reading.entitlements.period.first
         for_all = percents.get((tenant_id, None), DEFAULT_PERCENTS)
         for code, limit in reading.entitlements.limits.items():
-            subject, own = (tenant_id, limit.metric.pk, period), percents.get((tenant_id, limit.metric.pk), for_all)
-            used, refused, before = reading.used.get(code, 0), reading.refused.get(code, 0), judged.get(subject)
+            subject = (tenant_id, limit.metric_id, period)
+            own = percents.get((tenant_id, limit.metric_id), for_all)
+            used, refused, before = (
+                reading.used.get(code, 0),
+                reading.refused.get(code, 0),
+                judged.get(subject),
+            )
             if before is None or not is_quiet(limit, used, refused, own, before):
                 stop = reading.cap_stops.get(code)
                 cases[Subject(*subject)] = Case(limit, used, refused, own, before, stop)

@@ -50,7 +50,7 @@ def positions(tenants: Sequence[Tenant], at: datetime) -> list[Position]:
     rights = [contracts.entitlements(tenant, at) for tenant in tenants]
     totals = ledger.totals((pk, period.first) for pk, period in periods.items())
     rates = [contracts.rates(tenant, periods[tenant.pk], at) for tenant in tenants]
-    excess = accruals.accrued(rates, at)
+    excess = accruals.accrued(rates, totals, at)
     return [_position(may, rate, totals, excess) for may, rate in zip(rights, rates, strict=True)]
 
 
@@ -58,11 +58,11 @@ def _position(
     rights: Entitlements, rates: Rates, totals: Totals, excess: Mapping[tuple[int, int], int]
 ) -> Position:
     pk, hours = rights.tenant.pk, rates.period.days * 24
-    found = {code: totals.get((pk, limit.metric.pk), NOTHING) for code, limit in rights.limits.items()}
+    found = {code: totals.get((pk, limit.metric_id), NOTHING) for code, limit in rights.limits.items()}
     used = {code: total.used for code, total in found.items()}
     charged = {code: rate for code, rate in rates.rates.items() if rate.price.tiers}
     uses = {
-        code: Use(used[code], excess.get((pk, rate.metric.pk), 0), hours)
+        code: Use(used[code], excess.get((pk, rate.metric_id), 0), hours)
         if rate.is_level
         else Use(used[code])
         for code, rate in charged.items()

@@ -26,10 +26,19 @@ def raise_behind(bulk: redis.Redis, snapshots: Iterable[Snapshot], known: Known)
         period: ledger.totals((one.tenant_id, period) for one, hour in accounts_read if hour.first == period)
         for period in others
     }
-    pipe = bulk.pipeline(transaction=False)
+    pipe, metrics = bulk.pipeline(transaction=False), [(one, one.pk) for one in catalogue().metrics.values()]
     for one, hour in accounts_read:
-        totals = known.get((one.tenant_id, hour.first)) or late.get(hour.first, {})
-        _queue(bulk, pipe, one, hour, totals)
+        totals, epoch = (
+            known.get((one.tenant_id, hour.first)) or late.get(hour.first, {}),
+            int(one.epoch or 0),
+        )
+        behind = [
+            metric
+            for metric, pk in metrics
+            if _is_behind(one, hour, metric, epoch, totals.get((one.tenant_id, pk), NOTHING))
+        ]
+        if behind:
+            _queue(bulk, pipe, one, hour, behind, totals)
     accounts.execute(pipe, bulk, scripts.RAISE)
 
 
@@ -41,15 +50,10 @@ def _accounts(snapshots: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, Hour]]:
                 yield one, hour
 
 
-def _queue(bulk: redis.Redis, pipe: Any, one: Snapshot, hour: Hour, totals: Totals) -> None:
+def _queue(
+    bulk: redis.Redis, pipe: Any, one: Snapshot, hour: Hour, behind: list[Metric], totals: Totals
+) -> None:
     epoch = int(one.epoch or 0)
-    behind = [
-        metric
-        for metric in catalogue().metrics.values()
-        if _is_behind(one, hour, metric, epoch, totals.get((one.tenant_id, metric.pk), NOTHING))
-    ]
-    if not behind:
-        return
     read = [keys.tenant(one.tenant_id), keys.account(one.tenant_id, hour.period)]
     read += [
         accounts.add_members(bulk, one.tenant_id, metric, hour.first)

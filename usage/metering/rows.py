@@ -33,9 +33,9 @@ def _read_levels(one: Snapshot, metrics: Mapping[str, Metric], counts: Counts) -
     epoch = int(one.levels[b"epoch"])
     for field, added in one.levels.items():
         if field.startswith(b"a:") and (metric := metrics.get(field[2:].decode())):
-            counts.levels.append(
-                (one.tenant_id, metric.pk, epoch, int(added), int(one.levels[b"r:" + field[2:]]))
-            )
+            moves = int(added), int(one.levels[b"r:" + field[2:]])
+            if any(moves):
+                counts.levels.append((one.tenant_id, metric.pk, epoch, *moves))
 
 
 def _read_members(one: Snapshot, metrics: Mapping[str, Metric], counts: Counts) -> None:

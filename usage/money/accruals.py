@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -20,6 +21,14 @@ WHERE a.tenant_id = w.tenant_id AND a.through > w.hour
 """
 
 
+class Kept(NamedTuple):
+    """Of `LevelAccrual` what is read again and again."""
+
+    through: datetime
+    steps: str
+    excess: Decimal
+
+
 @dataclass(slots=True)
 class _Level:
     """A billed level, and what of it is kept already."""
@@ -31,14 +40,14 @@ class _Level:
 
     @property
     def key(self) -> tuple[int, int]:
-        return self.one.tenant.pk, self.rate.metric.pk
+        return self.one.tenant.pk, self.rate.metric_id
 
     def steps(self, until: datetime) -> str:
         """What is included before `until`, as text."""
         spans = spans_of(self.one, self.rate, until)
         return " ".join(f"{span.since:%d.%H}-{span.until:%d.%H}:{span.included}" for span in spans)
 
-    def take_over(self, kept: LevelAccrual | None, hour: datetime) -> None:
+    def take_over(self, kept: Kept | None, hour: datetime) -> None:
         """Go on from what is kept, where it still holds."""
         if kept and kept.through <= hour and kept.steps == self.steps(kept.through):
             self.since, self.excess = kept.through, int(kept.excess)
@@ -51,13 +60,17 @@ def forget(since: Mapping[int, datetime]) -> None:
             cursor.execute(FORGET, columns(since.items()))
 
 
-def accrued(wanted: Sequence[Rates], at: datetime) -> dict[tuple[int, int], int]:
+def accrued(
+    wanted: Sequence[Rates], moved: Container[tuple[int, int]], at: datetime
+) -> dict[tuple[int, int], int]:
     """Unit-hours above what was included so far, by tenant and metric id; equals `uses_of`.
 
-    Call it with the tenants' rows locked. Two queries, and one an hour.
+    Levels that are not in `moved` never stood above anything. Call it with the tenants' rows locked. Two queries, and
+    one an hour; none where no level is left.
     """
     hour = hour_of(at)
     levels = [_Level(one, rate, one.period.starts) for one, rate in _billed(wanted)]
+    levels = [one for one in levels if one.key in moved]
     if not levels:
         return {}
     kept = _kept(levels)
@@ -87,16 +100,13 @@ def _billed(wanted: Sequence[Rates]) -> Iterator[tuple[Rates, Rate]]:
                 yield one, rate
 
 
-def _kept(levels: Sequence[_Level]) -> dict[tuple[int, int], LevelAccrual]:
+def _kept(levels: Sequence[_Level]) -> dict[tuple[int, int], Kept]:
     """Rows of the same period."""
     periods = {level.key: level.one.period.first for level in levels}
     mine = LevelAccrual.objects.filter(tenant__in=among({pk for pk, _ in periods}))
     rows = mine.filter(period__in=set(periods.values()))
-    return {
-        (row.tenant_id, row.metric_id): row
-        for row in rows
-        if periods.get((row.tenant_id, row.metric_id)) == row.period
-    }
+    found = rows.values_list("tenant_id", "metric_id", "period", *Kept._fields)
+    return {row[:2]: Kept._make(row[3:]) for row in found if periods.get(row[:2]) == row[2]}
 
 
 def _add(levels: Sequence[_Level], until: datetime) -> None:
