@@ -44,7 +44,7 @@ class Row:
         growth = self.values[-1] / self.values[0] if self.values[0] else 1.0
         most = f"{self.most:,.0f}" if self.most else ""
         verdict = "" if self.is_kept else "MISSED"
-        return f"{self.name:44}{cells}{growth:9.2f}x{most:>9}  {verdict}".rstrip()
+        return f"{self.name:48}{cells}{growth:9.2f}x{most:>9}  {verdict}".rstrip()
 
     @property
     def is_kept(self) -> bool:
@@ -101,7 +101,7 @@ def measure(application: Application, size: int) -> Found:
 def show(rows: Sequence[Row]) -> bool:
     """Print the table; True where everything is kept."""
     heads = "".join(f"{f'{size:,}':>14}" for size in SIZES)
-    print(f"\n{machine()}\n\n{'tenants':44}{heads}{'growth':>10}{'at most':>9}")
+    print(f"\n{machine()}\n\n{'tenants':48}{heads}{'growth':>10}{'at most':>9}")
     for row in rows:
         print(row.line())
     return all(row.is_kept for row in rows)
@@ -117,7 +117,7 @@ def main() -> int:
     for size in SIZES:
         for row, value in measure(application, size):
             rows.setdefault(row.name, row).values.append(value)
-            say(f"{size:9,} {row.name:44}{value:12,.2f}")
+            say(f"{size:9,} {row.name:48}{value:12,.2f}")
     return 0 if show(list(rows.values())) else 1
 
 

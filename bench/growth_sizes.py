@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,7 +19,7 @@ DAILY = ("usage_usageday", "usage_levelday", "usage_refusalday")
 ONCE = ("usage_usageperiod", "usage_usagemember")  # rows of one period
 TOLD = ("usage_alert", "usage_delivery", "usage_notice", "usage_judgedlimit")  # all there is: of this period
 DAYS = 30
-CHUNK = 5_000
+SOME = 5_000
 
 # The bytes of a table, indexes and all, that fall to the rows of a time.
 SHARE = """
@@ -69,26 +69,21 @@ def _share(table: str, column: str, since: date, until: date) -> int:
         return int(cursor.fetchone()[0])
 
 
-def used_memory() -> int:
-    """Bytes of what Redis keeps, without what it needs for those who ask."""
-    found = bulk().info("memory")
-    return int(found["used_memory"]) - int(found["mem_clients_normal"]) - int(found["mem_aof_buffer"])
+def in_redis(tenants: Sequence[Tenant], patterns: Sequence[Tenant], hour: str) -> Sizes:
+    """What Redis itself says of the keys of some of them: names, values and places; `patterns` have their members."""
+    some = tenants[:: max(1, len(tenants) // SOME)]
+    period = period_at(some[0], timezone.now()).first
+    return Sizes(
+        _mean(
+            [name for one in some for name in (keys.tenant(one.pk), keys.account(one.pk, period))], len(some)
+        ),
+        _mean([keys.members(one.pk, "users", period) for one in patterns], len(patterns)),
+        _mean([keys.hour(one.pk, hour) for one in some], len(some)),
+    )
 
 
-def of_members(tenants: Sequence[Tenant]) -> int:
-    """Bytes of the members of so many tenants."""
-    at, pipe = timezone.now(), bulk().pipeline(transaction=False)
-    for one in tenants:
-        pipe.memory_usage(keys.members(one.pk, "users", period_at(one, at).first))
-    return sum(size or 0 for size in pipe.execute())
-
-
-def let_hours_go(tenants: Sequence[Tenant], hour: str) -> None:
-    """As two hours after the flush; and who asked last, and what was refused."""
-    for names in _chunks([keys.hour(one.pk, hour) for one in tenants]):
-        bulk().unlink(*names)
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), CHUNK):
-        yield names[start : start + CHUNK]
+def _mean(names: Sequence[str], count: int) -> float:
+    pipe = bulk().pipeline(transaction=False)
+    for name in names:
+        pipe.memory_usage(name, samples=0)
+    return sum(size or 0 for size in pipe.execute()) / count

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
 from flush import dirty, seconds_to_flush, use
-from growth_sizes import Sizes, let_hours_go, of_members, used_memory
+from growth_sizes import Sizes, in_redis
 from pages_world import PATTERNS
 
 from billing.models import Metric, Statement
@@ -83,25 +83,12 @@ def flushed() -> tuple[int, float, Sizes]:
     at, alike = timezone.now(), defaultdict[int, list[Tenant]](list)
     ensure_months(at)
     everybody = list(Tenant.objects.order_by("pk"))
-    for place, one in enumerate(everybody):
-        alike[place % PATTERNS].append(one)
+    for one in everybody:
+        alike[int(one.slug.rpartition("-")[2]) % PATTERNS].append(one)
     bulk().flushdb()
-    empty = used_memory()
     for pattern, *copies in alike.values():
         use(pattern)
         dirty(copies, pattern)
-    members = of_members(everybody[:PATTERNS])
     count, seconds = seconds_to_flush()
-    full = used_memory()
-    _forget_hours(everybody, at)
-    rest = used_memory()
-    sizes = Sizes(
-        (rest - empty - members) / len(everybody), members / len(alike), (full - rest) / len(everybody)
-    )
-    return count, seconds, sizes
-
-
-def _forget_hours(tenants: list[Tenant], since: datetime) -> None:
-    """Those that began since, as it takes a while."""
-    for at in {since, timezone.now()}:
-        let_hours_go(tenants, keys.hour_name(at))
+    patterns = [pattern for pattern, *_ in alike.values()]
+    return count, seconds, in_redis(everybody, patterns, keys.hour_name(at))
