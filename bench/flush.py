@@ -27,6 +27,7 @@ from django.utils import timezone  # noqa: E402
 
 from billing.models import Plan, Subscription  # noqa: E402
 from billing.periods import period_at  # noqa: E402
+from config.celery import collect_seldom  # noqa: E402
 from tenants.models import Tenant  # noqa: E402
 from usage.metering import Charge, consume, keys  # noqa: E402
 from usage.metering.accounts import ensure_months  # noqa: E402
@@ -85,6 +86,9 @@ def use(tenant: Tenant) -> None:
 def seconds_to_flush() -> tuple[int, float]:
     begun = time.perf_counter()
     return flush_now(), time.perf_counter() - begun
+
+
+collect_seldom()  # as the flusher's process does; those of the pool import this, too
 
 
 def flush_now(_turn: int = 0) -> int:

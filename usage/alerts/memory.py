@@ -7,12 +7,21 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from billing.models import Plan
-from tenants.arrays import among
+from tenants.arrays import among, columns
 from usage.alerts.crossings import Case, Crossing, Judged, Line, Told
 from usage.models import Alert, JudgedLimit, Threshold
+
+REMEMBER = """
+INSERT INTO usage_judgedlimit (tenant_id, metric_id, period, "limit", included, refused, used)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+ORDER BY 1, 2, 3
+ON CONFLICT (tenant_id, metric_id, period) DO UPDATE
+SET "limit" = excluded."limit", included = excluded.included, refused = excluded.refused, used = excluded.used
+"""
 
 
 class Subject(NamedTuple):
@@ -52,18 +61,10 @@ def judged(
 
 def remember(cases: Cases) -> None:
     """Keep what was judged where that is news."""
-    rows = [
-        JudgedLimit(**subject._asdict(), **case.judged_now._asdict())
-        for subject, case in cases.items()
-        if case.is_worth_keeping
-    ]
+    rows = [(*subject, *case.judged_now) for subject, case in cases.items() if case.is_worth_keeping]
     if rows:
-        JudgedLimit.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["tenant", "metric", "period"],
-            update_fields=Judged._fields,
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(REMEMBER, columns(rows))
 
 
 def told(subjects: Collection[Subject]) -> Mapping[Subject, Mapping[Line, Told]]:

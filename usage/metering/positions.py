@@ -25,6 +25,7 @@ class Position:
     `spent`: what its use costs beside the base fee. `totals`: what all of that was read from, for all tenants.
     """
 
+    tenant_id: int
     rights: Entitlements
     used: Mapping[str, int]
     refused: Mapping[str, int]
@@ -69,4 +70,4 @@ def _position(
     }
     spent = bill((), {code: rate.price for code, rate in charged.items()}, uses)
     refused = {code: total.refused for code, total in found.items()}
-    return Position(rights, used, refused, rates, spent, totals)
+    return Position(pk, rights, used, refused, rates, spent, totals)

@@ -86,15 +86,15 @@ def restand(touched: Mapping[int, Touch | None], at: datetime) -> dict[tuple[int
     before = _spent_before(found)
     judge([_reading(one, reached, before) for one in found if not one.tenant.is_closed], at)
     ahead = prospects(found, at)
-    _write([_row(one, touched[one.tenant.pk], reached.get(one.tenant.pk), ahead, at) for one in found])
+    _write([_row(one, touched[one.tenant_id], reached.get(one.tenant_id), ahead, at) for one in found])
     if reached:
         transaction.on_commit(lambda: write_reaches(bulk(), reached.values()))
-    return {(one.tenant.pk, one.rights.period.first): one.totals for one in found}
+    return {(one.tenant_id, one.rights.period.first): one.totals for one in found}
 
 
 def _spent_before(found: Iterable[Position]) -> Mapping[tuple[int, date], Decimal]:
     """What tenants with a spend cap had spent when they were judged last, by tenant id and period."""
-    capped = [one.tenant.pk for one in found if one.rights.caps.amounts]
+    capped = [one.tenant_id for one in found if one.rights.caps.amounts]
     if not capped:
         return {}
     rows = Standing.objects.filter(tenant__in=among(capped)).values_list("tenant_id", "period", "overage")
@@ -104,7 +104,7 @@ def _spent_before(found: Iterable[Position]) -> Mapping[tuple[int, date], Decima
 def _reading(
     one: Position, reached: Mapping[int, Reach], before: Mapping[tuple[int, date], Decimal]
 ) -> Reading:
-    rights, pk = one.rights, one.tenant.pk
+    rights, pk = one.rights, one.tenant_id
     stops = reached[pk].stops if pk in reached else {}
     spending = None
     if rights.caps.amounts:
@@ -128,9 +128,9 @@ def _is_stopped(one: Position, stops: Mapping[str, int]) -> bool:
 def _row(
     one: Position, touch: Touch | None, reach: Reach | None, ahead: Mapping[int, Prospect], at: datetime
 ) -> Row:
-    rights, prospect = one.rights, ahead[one.tenant.pk]
+    rights, prospect = one.rights, ahead[one.tenant_id]
     return Row(
-        one.tenant.pk,
+        one.tenant_id,
         rights.plan.pk,
         rights.period.first,
         rights.period.ends,
@@ -161,7 +161,7 @@ def _worst(
     end = expected.get(code)
     state = state_of(used[code], worst, end or 0, cap_stop=stops.get(code))
     fill, forecast = _percent(used[code], worst), None if end is None else _percent(end, worst)
-    return worst.metric.pk, fill, forecast, max(fill, forecast or 0), state
+    return worst.metric_id, fill, forecast, max(fill, forecast or 0), state
 
 
 def _percent(units: int, limit: Limit) -> int:
