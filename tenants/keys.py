@@ -71,7 +71,7 @@ def find_key(secret: str, at: datetime) -> ApiKey:
         raise KeyRefused(_("This key was revoked. Create a new one on the API keys page."))
     if key.expires_at is not None and key.expires_at <= at:
         raise KeyRefused(_("This key has expired. Create a new one on the API keys page."))
-    if key.tenant is not None and key.tenant.is_closed:
+    if (tenant := key.tenant) is not None and tenant.is_closed:
         raise KeyRefused(_("The tenant of this key is closed."))
     return key
 
@@ -95,9 +95,9 @@ def forget_key(key: ApiKey) -> None:
 def note_use(key: ApiKey, at: datetime) -> None:
     """Write down that the key was used, at most once a minute over all processes."""
     due = at - NOTE_EVERY
-    noted = max(filter(None, (key.last_used_at, _noted.get(key.pk))), default=None)
-    if noted is not None and noted > due:
-        return
+    for noted in (_noted.get(key.pk), key.last_used_at):
+        if noted is not None and noted > due:
+            return
     if len(_noted) >= KEPT:
         _noted.clear()
     _noted[key.pk] = at

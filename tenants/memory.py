@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 FRESH = timedelta(seconds=5)
 STALE = timedelta(minutes=10)
 PAUSE = timedelta(seconds=1)
+YOUNGEST = timedelta()
 READERS = 2  # at once, where what is remembered will do: a server that hangs must not hold every thread
 
 K = TypeVar("K", bound=Hashable)
@@ -111,4 +112,4 @@ class Memory(Generic[K, V]):
 def _age(entry: tuple[object, datetime], at: datetime) -> timedelta:
     """How old an entry is; one from the future (a clock was set back) is as old as can be remembered."""
     age = at - entry[1]
-    return age if age >= timedelta() else FRESH
+    return age if age >= YOUNGEST else FRESH

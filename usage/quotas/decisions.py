@@ -75,9 +75,19 @@ def charge(
     Raises Refused (answered 429), NotAdmitted (400, 401, 403), CountsUnavailable (503) and ChargeError; the
     middleware answers the first three, so a view need not catch them.
     """
-    tenant = admit(request)
+    return charge_tenant(request, admit(request), charges, gates, records)
+
+
+def charge_tenant(
+    request: HttpRequest,
+    tenant: Tenant,
+    charges: Sequence[Charge],
+    gates: Sequence[str],
+    records: tuple[str, ...],
+) -> Decision:
+    """The same for the tenant that was admitted already."""
     use = use_of(request) or _begin(request, tenant)
-    named = tuple(one._replace(label=fitted(one.label) or label_of(request)) for one in charges)
+    named = [_named(one, request) for one in charges]
     request_id = getattr(request, "request_id", "")
     decision = consume(tenant, *named, gates=gates, at=use.at, request_id=request_id)
     use.decisions.append(decision)
@@ -117,6 +127,11 @@ def record_bytes(use: Use, size: int, label: str, at: datetime) -> None:
     """Count `size` bytes of the response for the metrics that were gated before it."""
     if size:
         _record(use, [Charge(metric, size, label) for metric in use.records], at)
+
+
+def _named(charge: Charge, request: HttpRequest) -> Charge:
+    metric, amount, label, member = charge
+    return Charge(metric, amount, (label and fitted(label)) or label_of(request), member)
 
 
 def _is_level(charge: Charge) -> bool:

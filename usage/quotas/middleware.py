@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from tenants.requests import TenantRequest
-from usage.quotas.decisions import admit, charge, give_back, record_bytes, use_of
+from usage.quotas.decisions import admit, charge_tenant, give_back, record_bytes, use_of
 from usage.quotas.decorators import Mark, mark_of
 from usage.quotas.labels import label_of
 from usage.quotas.paths import path_marks
@@ -80,10 +80,10 @@ class QuotaMiddleware:
 def charge_mark(request: HttpRequest, mark: Mark) -> HttpResponse | None:
     """Charge `request` for what it is marked with; the answer, where that settles it."""
     try:
-        admit(request, keys_only=mark.keys_only)
+        tenant = admit(request, keys_only=mark.keys_only)
         charges = mark.charges(cast(TenantRequest, request))
         if charges or mark.records or mark.gates:
-            charge(request, *charges, gates=(*mark.records, *mark.gates), records=mark.records)
+            charge_tenant(request, tenant, charges, (*mark.records, *mark.gates), mark.records)
     except ANSWERED as error:
         return answer(request, error)
     return None
