@@ -13,7 +13,17 @@ import pytest
 
 from config.embedded import running_urls
 from config.embedded.reaping import clear
-from tests.config.runs import EMBEDDED, GIVEN, PROGRAM, WITHIN, Run, environment, eventually, has_ended, servers
+from tests.config.runs import (
+    EMBEDDED,
+    GIVEN,
+    PROGRAM,
+    WITHIN,
+    Run,
+    environment,
+    eventually,
+    has_ended,
+    servers,
+)
 
 
 class TestRun:

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 import pytest
 import redis
-from django.conf import settings
 from django.utils import timezone
 
 from billing.models import Metric
