@@ -46,6 +46,11 @@ def open_ahead() -> None:
 
 
 @shared_task
+def reopen() -> None:
+    chores.reopen(timezone.now())
+
+
+@shared_task
 def sweep_limits() -> None:
     chores.sweep_limits(timezone.now())
 

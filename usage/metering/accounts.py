@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import transaction
 
 from billing.entitlements import Entitlements, entitlements_of
 from billing.models import Entitlement, Metric
-from billing.periods import Period, period_at
+from billing.periods import period_at
 from tenants.models import Tenant
 from usage.metering import keys, ledger, scripts
 from usage.metering.caps import Reach, reaches_of
@@ -56,16 +56,36 @@ def open_account(
     period, reach = entitlements.period, _reach(entitlements, at)
     totals = ledger.totals([(tenant.pk, period.first)])
     epoch = found.epoch if found.epoch is not None and found.is_alive(life) else ledger.new_epoch()
-    hour = keys.hour_name(at)
-    arguments: list[Any] = [
+    for metric in distinct():
+        add_members(bulk, tenant.pk, metric, period.first)
+    names, values = opening_of(entitlements, reach, totals, epoch, found, life, at)
+    if not run(bulk, scripts.OPEN, len(names), [*names, *values]):
+        return False
+    # An edit since the limits were read may have found no account to rewrite.
+    if Entitlement.objects.filter(tenant=tenant, version__gt=entitlements.version).exists():
+        rewrite_limits(bulk, [tenant], at)
+    return True
+
+
+def opening_of(
+    entitlements: Entitlements,
+    reach: Reach | None,
+    totals: Totals,
+    epoch: int,
+    found: Opening,
+    life: bytes,
+    at: datetime,
+) -> tuple[list[str], list[Any]]:
+    """Keys and values of a call of open.lua; the sets of members must have been filled before."""
+    tenant, period, hour = entitlements.tenant, entitlements.period, keys.hour_name(at)
+    names = [
         keys.tenant(tenant.pk),
         keys.account(tenant.pk, period),
         keys.hour(tenant.pk, hour),
         keys.dirty(tenant.pk),
-        *_member_sets(bulk, tenant, period),
+        *(keys.members(tenant.pk, metric.code, period.first) for metric in distinct()),
     ]
-    count = len(arguments)
-    arguments += [
+    values: list[Any] = [
         life,
         "" if found.epoch is None else found.epoch,
         epoch,
@@ -78,14 +98,9 @@ def open_account(
     ]
     for metric in catalogue().metrics.values():
         own = totals.get((tenant.pk, metric.pk), NOTHING).own(epoch)
-        arguments += [*standing_counts(totals, tenant.pk, metric, epoch), own.refused]
-        arguments += _limits(entitlements, reach, metric)
-    if not run(bulk, scripts.OPEN, count, arguments):
-        return False
-    # An edit since the limits were read may have found no account to rewrite.
-    if Entitlement.objects.filter(tenant=tenant, version__gt=entitlements.version).exists():
-        rewrite_limits(bulk, [tenant], at)
-    return True
+        values += [*standing_counts(totals, tenant.pk, metric, epoch), own.refused]
+        values += _limits(entitlements, reach, metric)
+    return names, values
 
 
 def standing_counts(totals: Totals, tenant_id: int, metric: Metric, epoch: int) -> list[Any]:
@@ -97,20 +112,23 @@ def standing_counts(totals: Totals, tenant_id: int, metric: Metric, epoch: int) 
 
 def add_members(bulk: redis.Redis, tenant_id: int, metric: Metric, period: date) -> str:
     """Add the members PostgreSQL knows of to the metric's set; returns the set's key. Adding twice is harmless."""
-    key = keys.members(tenant_id, metric.code, period)
-    known = ledger.members(tenant_id, metric.pk, period)
     pipe = bulk.pipeline(transaction=False)
-    for start in range(0, len(known), CHUNK):
-        pipe.sadd(key, *known[start : start + CHUNK])
-        pipe.expire(key, MEMBERS_KEPT)
+    key = queue_members(pipe, tenant_id, metric, period, ledger.members(tenant_id, metric.pk, period))
     pipe.execute()
     return key
 
 
-def _member_sets(bulk: redis.Redis, tenant: Tenant, period: Period) -> Iterator[str]:
-    for metric in catalogue().metrics.values():
-        if metric.kind == Metric.Kind.DISTINCT:
-            yield add_members(bulk, tenant.pk, metric, period.first)
+def queue_members(pipe: Any, tenant_id: int, metric: Metric, period: date, known: Sequence[str]) -> str:
+    """The same with members that were read before, in a pipeline."""
+    key = keys.members(tenant_id, metric.code, period)
+    for start in range(0, len(known), CHUNK):
+        pipe.sadd(key, *known[start : start + CHUNK])
+        pipe.expire(key, MEMBERS_KEPT)
+    return key
+
+
+def distinct() -> list[Metric]:
+    return [metric for metric in catalogue().metrics.values() if metric.kind == Metric.Kind.DISTINCT]
 
 
 def _limits(entitlements: Entitlements, reach: Reach | None, metric: Metric) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from usage.heartbeats import beats
-from usage.metering import history, upkeep
+from usage.metering import history, reopening, upkeep
 from usage.metering import reconcile as reconciling
 from usage.metering.accounts import ensure_months
 from usage.metering.flush import flush as flush_dirty
@@ -53,6 +53,14 @@ def open_ahead(at: datetime) -> int:
 
 
 @beats
+def reopen(at: datetime) -> int:
+    """Open the accounts of active tenants where Redis was emptied or is another; returns how many."""
+    with links().one() as link:
+        life = link.life()
+    return reopening.reopen(bulk(), life, at)
+
+
+@beats
 def sweep_limits(at: datetime) -> int:
     """Write the limits of tenants used lately again; returns how many tenants."""
     return upkeep.sweep_limits(bulk(), at)
@@ -90,6 +98,7 @@ CHORES: Mapping[str, Callable[[datetime], int]] = {
         expect_use,
         hold_caps,
         open_ahead,
+        reopen,
         sweep_limits,
         make_partitions,
         roll_up_days,

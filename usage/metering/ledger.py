@@ -83,6 +83,11 @@ UNION ALL
 SELECT tenant_id, metric_id, epoch, added, removed, 0, NULL FROM usage_usagelevel WHERE tenant_id = ANY (%s::bigint[])
 """
 
+MEMBERS_OF = """
+SELECT t.tenant_id, t.period, t.member FROM usage_usagemember t
+JOIN unnest(%s::bigint[], %s::date[]) AS w (tenant_id, period) USING (tenant_id, period) WHERE t.metric_id = %s
+"""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -188,11 +193,29 @@ def members(tenant_id: int, metric_id: int, period: date) -> Sequence[str]:
         return [row[0] for row in cursor]
 
 
+def members_of(
+    wanted: Iterable[tuple[int, date]], metric_id: int
+) -> Mapping[tuple[int, date], Sequence[str]]:
+    """The same of many tenants, each in the period named with it; who has none is missing."""
+    pairs, found = list(wanted), dict[tuple[int, date], list[str]]()
+    with connection.cursor() as cursor:
+        columns = array(pk for pk, _ in pairs), array(period for _, period in pairs)
+        cursor.execute(MEMBERS_OF, [*columns, metric_id])
+        for tenant_id, period, member in cursor:
+            found.setdefault((tenant_id, period), []).append(member)
+    return found
+
+
 def new_epoch() -> int:
     """A number no other life of any tenant's counts has."""
+    return new_epochs(1)[0]
+
+
+def new_epochs(count: int) -> list[int]:
+    """So many of them."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('usage_epoch')")
-        return int(cursor.fetchone()[0])
+        cursor.execute("SELECT nextval('usage_epoch') FROM generate_series(1, %s)", [count])
+        return [row[0] for row in cursor]
 
 
 def new_stamps(count: int) -> list[int]:
