@@ -5,6 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
+from config.environment import whole
 from config.processes import Group
 
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config.celery")
@@ -48,11 +49,18 @@ def web(host: str, port: int) -> list[str]:
 
 
 def background(schedule: Path) -> dict[str, list[str]]:
-    """Name -> command of what runs beside it; flush and limits have processes of their own: no mail delays them."""
+    """Name -> command of what runs beside it; flush and limits have processes of their own: no mail delays them.
+
+    HEADROOM_FLUSHERS is how many flush: they share what waits.
+    """
+    flushers = ["flusher", *(f"flusher{number}" for number in range(2, whole("HEADROOM_FLUSHERS", 1) + 1))]
     return {
         "worker": [*CELERY, "worker", "-n", "worker@%h", "-Q", "celery", "-c", "2", *QUIET],
         "courier": [*CELERY, "worker", "-n", "courier@%h", "-Q", "alerts", *SENDERS, *QUIET],
-        "flusher": [*CELERY, "worker", "-n", "flusher@%h", "-Q", "flush", "-P", "solo", *QUIET],
+        **{
+            name: [*CELERY, "worker", "-n", f"{name}@%h", "-Q", "flush", "-P", "solo", *QUIET]
+            for name in flushers
+        },
         "limiter": [*CELERY, "worker", "-n", "limiter@%h", "-Q", "limits", "-P", "solo", *QUIET],
         "beat": [*CELERY, "beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"],
     }

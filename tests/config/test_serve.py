@@ -1,10 +1,11 @@
-"""The port of the web server: a number, and nobody else's."""
+"""The port of the web server, a number, and nobody else's; and which programs run beside it."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from config.serve import PortError, free_port
+from config.serve import PortError, background, free_port
 
 
 class TestFreePort:
@@ -28,3 +29,15 @@ class TestFreePort:
     def test_refuses_what_is_no_port(self, port: str) -> None:
         with pytest.raises(PortError, match="use a number from 1 to 65535"):
             free_port("127.0.0.1", port)
+
+
+class TestBackground:
+    def test_has_one_flusher_or_as_many_as_are_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert [name for name in background(Path("schedule")) if name.startswith("flusher")] == ["flusher"]
+        monkeypatch.setenv("HEADROOM_FLUSHERS", "3")
+        found = [command for name, command in background(Path("schedule")).items() if "flusher" in name]
+        assert [command[command.index("-n") + 1] for command in found] == [
+            "flusher@%h",
+            "flusher2@%h",
+            "flusher3@%h",
+        ]

@@ -128,7 +128,8 @@ def collect(tenant: Tenant) -> list[Snapshot]:
 def keep(found: list[Snapshot]) -> None:
     """The second step, committed; `settle` is the third."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flushing, "dirty", lambda bulk, only: {one.tenant_id: [] for one in found})
+        names = {one.tenant_id: [hour.name for hour in one.hours] for one in found}
+        patch.setattr(flushing, "dirty", lambda bulk, only: names)
         patch.setattr(flushing, "collect", lambda bulk, batch: found)
         patch.setattr(flushing, "_settle", lambda bulk, found, known: None)
         flush(max(one.last_used for one in found))

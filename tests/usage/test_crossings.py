@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from billing.entitlements import Limit
 from tests.usage.alerting import BILL, NOTIFY, STOP, limit
-from usage.alerts.crossings import BILLED, REFUSED, THRESHOLD, Case, Crossing, Judged, Line, Told, crossings
+from usage.alerts.crossings import (
+    BILLED,
+    REFUSED,
+    THRESHOLD,
+    Case,
+    Crossing,
+    Judged,
+    Line,
+    Told,
+    crossings,
+    is_quiet,
+)
 
 DEFAULT = (80, 90, 95, 100)
 
@@ -43,6 +54,34 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+SMALL = st.integers(0, 12)
+LIMITS = st.builds(
+    lambda included, beyond, hard: limit(included, beyond, included + hard if included is not None else None),
+    st.none() | SMALL,
+    st.sampled_from([STOP, BILL, NOTIFY]),
+    SMALL,
+)
+PERCENTS = st.lists(st.sampled_from([1, 50, 80, 100, 150]), max_size=3, unique=True)
+JUDGED = st.builds(Judged, st.none() | SMALL, st.none() | SMALL, SMALL, SMALL)
+
+
+class TestQuiet:
+    @given(LIMITS, SMALL, SMALL, PERCENTS, JUDGED, st.booleans())
+    def test_means_that_nothing_was_crossed_and_nothing_is_news(
+        self, of: Limit, used: int, refused: int, percents: list[int], judged: Judged, is_same: bool
+    ) -> None:
+        if is_same:
+            judged = judged._replace(limit=of.size, included=of.included)
+        case = Case(of, used, refused, percents, judged)
+        if is_quiet(of, used, refused, percents, judged):
+            assert crossings(case, {}) == []
+            assert not case.is_worth_keeping
+
+    def test_is_what_moves_far_below_its_limit(self) -> None:
+        assert is_quiet(limit(1000), 500, 0, DEFAULT, Judged(1000, 1000, 0, 400))
+        assert not is_quiet(limit(1000), 500, 0, DEFAULT, Judged(900, 900, 0, 400))
 
 
 class TestThresholds:

@@ -68,16 +68,19 @@ def _queue(
 
 def _is_behind(one: Snapshot, hour: Hour, metric: Metric, epoch: int, total: Total) -> bool:
     """Whether Redis, as it was read, knows less of a metric than PostgreSQL does now."""
-    fields = one.levels if metric.kind == Metric.Kind.LEVEL else hour.account
+    is_level = metric.kind == Metric.Kind.LEVEL
+    if total is NOTHING and not is_level:
+        return False
+    fields = one.levels if is_level else hour.account
     opening, used, added, removed = [int(fields.get(name, -1)) for name in _names(metric.code)]
-    if opening < 0 and metric.kind != Metric.Kind.LEVEL:
+    if (added if is_level else opening) < 0:
         return False
     if metric.kind == Metric.Kind.DISTINCT:
         return used < total.used
     own, others = total.own(epoch), total.others(epoch)
-    if metric.kind == Metric.Kind.SUM:
-        return opening < others or used - opening < own.used
-    return added >= 0 and (opening != others or added < own.used or removed < own.removed)
+    if is_level:
+        return opening != others or added < own.used or removed < own.removed
+    return opening < others or used - opening < own.used
 
 
 @lru_cache(maxsize=100)
