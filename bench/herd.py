@@ -1,10 +1,11 @@
 """Redis emptied while everybody calls: `make bench BENCH=herd`.
 
-TENANTS=100000 with open accounts are called one after the other in random order by PROCESSES=2 of THREADS=8 without a
-pause, as many at once as the web server of `make run` lets in; beat and the flusher run, too. After SECONDS=5 comes
-FLUSHALL: from then on each tenant's first call has to open its account anew. A call that was let pass uncounted, or
-answered 503, is made again later; once each tenant has had a counted one, all are warm. Meanwhile PostgreSQL's
-connections are looked at ten times a second. Exits with 1 where they are more than there are threads and programs.
+TENANTS=100000 with open accounts are called one after the other in random order by PROCESSES=2 of THREADS=8, as many
+at once as the web server of `make run` lets in, RATE=1000 times a second in all; beat, flusher and worker run, too.
+After SECONDS=5 comes FLUSHALL: from then on each tenant's account has to be opened anew, by its first call or by the
+chore `reopen` (REOPEN=0 leaves that out). A call that was let pass uncounted, or answered 503, is made again later;
+once each tenant has had a counted one, all are warm. PostgreSQL's connections are looked at ten times a second.
+Exits with 1 where they are more than there are threads and programs, or where somebody is not warm after 15 minutes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import django
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-os.environ.setdefault("HEADROOM_LOG_LEVEL", "CRITICAL")  # a warning for each call that was let pass would be the load
+os.environ.setdefault(
+    "HEADROOM_LOG_LEVEL", "CRITICAL"
+)  # a warning for each call that was let pass would be the load
 django.setup()
 
 from crowd import crowd, forget_all, machine, open_all, running, say  # noqa: E402  # after Django: reads the settings
@@ -41,8 +44,10 @@ from usage.metering.links import bulk  # noqa: E402
 TENANTS = int(os.environ.get("TENANTS", "100000"))
 PROCESSES = int(os.environ.get("PROCESSES", "2"))
 THREADS = int(os.environ.get("THREADS", "8"))
+RATE = float(os.environ.get("RATE", "1000"))
 SECONDS = float(os.environ.get("SECONDS", "5"))
-PROGRAMS = 10  # connections of flusher and beat, and of this bench
+PROGRAMS = ("flusher", "worker") if os.environ.get("REOPEN", "1") == "1" else ("flusher",)
+MORE = 10  # connections of these programs, and of this bench
 PATIENCE = 900.0
 COUNTED, PASSED, REFUSED = "counted", "let pass", "503"
 
@@ -62,16 +67,27 @@ def call(tenant: Tenant, answers: Answers) -> bool:
     return outcome == COUNTED
 
 
+def turns() -> Iterator[float]:
+    """A thread's share of the load: returns the time at each turn; what took too long is not made up for."""
+    pause, until = PROCESSES * THREADS / RATE, time.monotonic() + PATIENCE
+    due = time.monotonic() + random.random() * pause
+    while (now := time.monotonic()) < until:
+        time.sleep(max(0.0, due - now))
+        due = max(due, now) + pause
+        yield now
+
+
 def until_flushed(tenants: Sequence[Tenant], is_flushed: Any, answers: Answers) -> None:
     """Warm calls of anybody."""
-    while not is_flushed.is_set():
+    for _ in turns():
+        if is_flushed.is_set():
+            return
         call(random.choice(tenants), answers)
 
 
 def until_warm(rest: list[Tenant], answers: Answers) -> None:
     """Call those that are left until nobody is; threads share the list."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    for _ in turns():
         try:
             tenant = rest.pop()
         except IndexError:
@@ -167,7 +183,7 @@ def main() -> int:
     open_all(tenants)
     ids = [one.pk for one in tenants]
     say(f"{PROCESSES} processes of {THREADS} threads call")
-    with running("flusher", chore="flush"), watched() as watch:
+    with running(*PROGRAMS, chore="flush"), watched() as watch:
         before, after, seconds, left = herd(ids)
     print(f"{machine()}, {TENANTS:,} tenants, {PROCESSES} processes of {THREADS} threads\n")
     heads = ("calls", "a second", "p50 ms", "p99 ms", "most ms", COUNTED, PASSED, REFUSED)
@@ -175,7 +191,7 @@ def main() -> int:
     print(" " * 16 + "".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)))
     show("before", before, SECONDS)
     show("after FLUSHALL", after, seconds)
-    most = PROCESSES * THREADS + PROGRAMS
+    most = PROCESSES * THREADS + MORE
     print(
         f"\nall warm after {seconds:.1f} s: {(TENANTS - left) / seconds:,.0f} accounts opened a second, {left} not"
     )

@@ -78,10 +78,14 @@ class Closing(models.Model):
 
     tenant = models.OneToOneField(Tenant, models.CASCADE, primary_key=True, related_name="closing")
     period = models.DateField()
-    due_at = models.DateTimeField(db_index=True)
+    due_at = models.DateTimeField()
     last = models.DateField(null=True)
 
     objects = ClosingQuerySet.as_manager()
+
+    class Meta:
+        # In the order in which they are taken: all of a month are due at once, and must not be sorted for each batch.
+        indexes = [models.Index(fields=["due_at", "tenant"], name="closings_in_order")]
 
     def __str__(self) -> str:
         return f"{self.tenant}: {self.period}"
