@@ -35,13 +35,12 @@ django.setup()
 from django.core.management import call_command  # noqa: E402  # after Django, which reads the settings
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
+from growth_sizes import in_redis, month_in_postgres  # noqa: E402
 from pages_asked import Application, Asked, Sent, Times, fetch, served, session_of  # noqa: E402
 from pages_world import bill, grow, live_in, measured  # noqa: E402
 
-from billing.periods import period_at  # noqa: E402
 from tenants.models import Tenant, User  # noqa: E402
 from usage.metering import keys  # noqa: E402
-from usage.metering.links import bulk  # noqa: E402
 
 SIZES = sorted({1_000, int(os.environ.get("TENANTS", "100000"))})
 SAMPLES = int(os.environ.get("SAMPLES", "24"))
@@ -188,34 +187,28 @@ def make(count: int) -> None:
 
 def show_sizes() -> None:
     """What a tenant takes in PostgreSQL, and one that counts in Redis."""
-    count = Tenant.objects.count()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(pg_total_relation_size(oid)) FILTER (WHERE relname ~ '^usage_.*day$'),"
-            " sum(pg_total_relation_size(oid)) FILTER (WHERE relname ~ '^usage_.*hour'),"
-            " sum(pg_total_relation_size(oid))"
-            " FROM pg_class WHERE relkind = 'r' AND relname ~ '^(usage|billing|tenants)_'"
-        )
-        days, hours, everything = (int(size or 0) // count for size in cursor.fetchone())
-    rest = everything - days - hours
+    months = ", ".join(f"{size:,.0f} {name}" for name, size in month_in_postgres().items())
+    print(f"\nPostgreSQL, bytes a tenant and month: {months}")
+    some = measured(SAMPLES)
+    sizes = in_redis(some, some, keys.hour_name(timezone.now()))
     print(
-        f"\nPostgreSQL, bytes a tenant: {days // 3:,} a month of days, {hours // 2:,} a day of hours, {rest:,} beside"
+        f"Redis, bytes a tenant: {sizes.account:,.0f}, its members {sizes.members:,.0f}, an hour {sizes.hour:,.0f}"
     )
-    server, sizes = bulk(), []
-    for one in measured(SAMPLES):
-        names = keys.tenant(one.pk), keys.account(one.pk, period_at(one, timezone.now()).first)
-        sizes.append(sum(server.memory_usage(name) or 0 for name in names))
-    print(f"Redis, bytes a tenant without its hours and members: {sum(sizes) // len(sizes):,}")
 
 
 def show(pages: Sequence[Page], sizes: Sequence[int]) -> bool:
     """Print the table; True where everything is kept."""
     heads = "".join(f"{f'{size:,}':>16}" for size in sizes)
-    print(f"\n{'median / p95 in ms':38}{heads}{'growth':>8}{'queries':>9}{'bytes':>9}{'requests':>10}")
+    print(
+        f"\nmedian / p95 in ms; the most: {GROWTH} x, {QUERIES} queries, {REQUESTS} requests, and what follows a slash"
+    )
+    print(f"{'':38}{heads}{'p95':>6}{'growth':>8}{'queries':>9}{'bytes':>15}{'requests':>10}")
     for page in pages:
         times = "".join(f"{one.median:8.1f}{one.p95:8.1f}" for one in page.times)
-        end = f"{page.times[-1].queries:9}{page.sent.bytes:9,}{page.sent.requests:10}"
-        print(f"{page.name:38}{times}{page.ratio:7.2f}x{end}  {', '.join(page.misses()) or 'kept'}")
+        most = f"/{page.most}" if page.most else ""
+        sent = f"{page.sent.bytes:,}" + (f"/{page.bytes:,}" if page.bytes else "")
+        end = f"{page.times[-1].queries:9}{sent:>15}{page.sent.requests:10}"
+        print(f"{page.name:38}{times}{most:>6}{page.ratio:7.2f}x{end}  {', '.join(page.misses()) or 'kept'}")
     return not any(page.misses() for page in pages)
 
 
