@@ -26,6 +26,7 @@ from tests.usage.counting import (
 )
 from usage.metering import Charge, catalogue, consume, links, measure, record, snapshots
 from usage.metering import flush as flushing
+from usage.metering.standings import restand
 from usage.models import LevelHour, RefusalHour, Standing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.counting]
@@ -102,6 +103,14 @@ class TestFlush:
         consume(tenant, calls(), at=clock.now)
         flush(clock.now + timedelta(seconds=30))
         assert abs(Standing.objects.get().last_used - clock.now) < timedelta(milliseconds=1)  # type: ignore[operator]
+
+    def test_who_is_only_judged_was_last_used_when_it_was(self, tenant: Tenant, clock: Clock) -> None:
+        consume(tenant, calls(), at=clock.now)
+        flush(clock.now)
+        before, later = Standing.objects.get(), clock.now + timedelta(minutes=1)
+        restand({tenant.pk: None}, later)
+        after = Standing.objects.get()
+        assert (after.last_used, after.counted_at) == (before.last_used, later)
 
     def test_two_hours_of_a_period_at_once_change_nothing_in_redis(
         self, tenant: Tenant, clock: Clock
