@@ -152,7 +152,9 @@ def herd(ids: Sequence[int]) -> tuple[Answers, Answers, float, int]:
     is_flushed, lines, jobs = context.Event(), [], []
     for number in range(PROCESSES):
         mine, theirs = context.Pipe()
-        jobs.append(context.Process(target=work, args=(ids[number::PROCESSES], is_flushed, theirs)))
+        jobs.append(
+            context.Process(target=work, args=(ids[number::PROCESSES], is_flushed, theirs), daemon=True)
+        )
         jobs[-1].start()
         lines.append(mine)
     time.sleep(SECONDS)
