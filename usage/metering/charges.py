@@ -48,8 +48,9 @@ def pack(charge: Charge) -> Packed:
     """Check a charge and say what it does. Raises a ChargeError that names the value and the remedy."""
     book = catalogue(code=charge.metric)
     # 1 == 1.0 == True: what only equals a charge that was good must be checked itself.
-    if type(charge.amount) is int and (known := book.memory.get(charge)):
-        return cast(Packed, known)
+    known: Packed | None = book.memory.get(charge) if type(charge.amount) is int else None
+    if known:
+        return known
     metric = book.metric(charge.metric)
     _check_amount(charge, metric)
     _check_label(charge)

@@ -58,7 +58,8 @@ class Use:
 
 def use_of(request: HttpRequest) -> Use | None:
     """What `request` was charged so far; None when nothing was."""
-    return cast("Use | None", request.__dict__.get(ATTRIBUTE))
+    use: Use | None = request.__dict__.get(ATTRIBUTE)
+    return use
 
 
 def charge(
@@ -107,13 +108,13 @@ def admit(request: HttpRequest, *, keys_only: bool = False) -> Tenant:
         raise NotAdmitted(400, "Tenant required", WITHOUT_TENANT if asking.api_key else WITHOUT_KEY)
     if keys_only and asking.api_key is None:
         raise NotAdmitted(401, "Key required", f"This address takes API keys only. {WITHOUT_KEY}")
+    if tenant.is_active:
+        return tenant
     if tenant.is_closed:
         raise NotAdmitted(403, "Tenant closed", f"{tenant.name} is closed and uses nothing any more.")
-    if not tenant.is_active:
-        raise NotAdmitted(
-            403, "Tenant suspended", f"{tenant.name} is suspended. Ask operations to activate it again."
-        )
-    return tenant
+    raise NotAdmitted(
+        403, "Tenant suspended", f"{tenant.name} is suspended. Ask operations to activate it again."
+    )
 
 
 def give_back(use: Use, at: datetime) -> None:

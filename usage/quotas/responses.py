@@ -45,8 +45,8 @@ def quota_headers(decisions: Sequence[Decision]) -> dict[str, str]:
         return {}
     headers = {}
     first = next(iter(gauges.values()))
-    if first.headroom is not None:
-        headers["X-Usage-Remaining"] = str(first.headroom)
+    if (headroom := first.headroom) is not None:
+        headers["X-Usage-Remaining"] = str(headroom)
     if settings.HEADROOM_RATELIMIT_HEADERS != "ietf":
         return headers
     # A refusal is shown as it was decided, also where something was given back after it.
