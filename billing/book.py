@@ -45,8 +45,8 @@ class Book:
         self._allowances: dict[int, list[Allowance]] = {}
         rows = Plan.objects.annotate(
             **COLUMNS,
-            has_caps=Exists(SpendCap.objects.filter(tenant__in=among(tenant_ids))),
-            has_overrides=Exists(Override.objects.filter(tenant__in=among(tenant_ids))),
+            has_caps=Exists(SpendCap.objects.filter(among("tenant", tenant_ids))),
+            has_overrides=Exists(Override.objects.filter(among("tenant", tenant_ids))),
         )
         order = ("position", "slug", "allowances__metric__position", "allowances__metric__code")
         for plan in rows.order_by(*order, F("allowances__tiers__up_to").asc(nulls_last=True)):

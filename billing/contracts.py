@@ -30,17 +30,17 @@ class Contracts:
     def __init__(self, tenants: Sequence[Tenant], since: datetime, *, is_read_only: bool = False) -> None:
         ids = [tenant.pk for tenant in tenants]
         # The version is read first: limits that are newer than their version are only written once more, never lost.
-        versions = Entitlement.objects.filter(tenant__in=among(ids))
+        versions = Entitlement.objects.filter(among("tenant", ids))
         versions = versions.none() if is_read_only else versions
         self._versions = dict(versions.values_list("tenant_id", "version"))
         # Before the plans, so that none of them is too new to be known.
         self._subscriptions = _by_tenant(
-            Subscription.objects.filter(tenant__in=among(ids)).exclude(ends__lte=since)
+            Subscription.objects.filter(among("tenant", ids)).exclude(ends__lte=since)
         )
         self._book = Book(ids)
-        overrides = Override.objects.filter(tenant__in=among(ids)).exclude(ends__lte=since)
+        overrides = Override.objects.filter(among("tenant", ids)).exclude(ends__lte=since)
         self._overrides = _by_tenant(overrides if self._book.has_overrides else overrides.none())
-        caps = SpendCap.objects.filter(tenant__in=among(ids)).select_related("author")
+        caps = SpendCap.objects.filter(among("tenant", ids)).select_related("author")
         self._caps = _by_tenant(caps if self._book.has_caps else caps.none())
 
     def plan(self, tenant: Tenant, at: datetime) -> Plan:

@@ -52,6 +52,6 @@ class TestColumns:
 class TestAmong:
     def test_finds_those_rows_and_no_others(self, tenant: Tenant) -> None:
         Tenant.objects.create(slug="other", name="Other")
-        found = Tenant.objects.filter(pk__in=among([tenant.pk, tenant.pk, 0]))
+        found = Tenant.objects.filter(among("pk", [tenant.pk, tenant.pk, 0]))
         assert list(found) == [tenant]
-        assert not Tenant.objects.filter(pk__in=among([])).exists()
+        assert not Tenant.objects.filter(among("pk", [])).exists()

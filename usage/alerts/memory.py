@@ -44,7 +44,7 @@ Cases = Mapping[Subject, Case]
 
 def percents(tenant_ids: Collection[int]) -> dict[tuple[int, int | None], tuple[int, ...]]:
     """The tenants' own thresholds by tenant and metric; no metric = for all that have none of their own."""
-    rows = Threshold.objects.filter(tenant__in=among(tenant_ids)).values_list(
+    rows = Threshold.objects.filter(among("tenant", tenant_ids)).values_list(
         "tenant_id", "metric_id", "percents"
     )
     return {(tenant, metric): tuple(sorted(set(percents))) for tenant, metric, percents in rows}
@@ -54,7 +54,7 @@ def judged(
     tenant_ids: Collection[int], periods: Collection[date]
 ) -> dict[tuple[int, int | None, date], Judged]:
     """What each metric was last judged against, by subject."""
-    rows = JudgedLimit.objects.filter(tenant__in=among(tenant_ids), period__in=periods)
+    rows = JudgedLimit.objects.filter(among("tenant", tenant_ids), period__in=periods)
     found = rows.values_list(*Subject._fields, *Judged._fields)
     return {row[:3]: Judged._make(row[3:]) for row in found}
 
@@ -118,5 +118,5 @@ def _key(alert: Alert) -> tuple[Subject, Line]:
 def _alerts(subjects: Collection[Subject]) -> QuerySet[Alert]:
     """Alerts of these tenants in these periods, and perhaps some of their other metrics."""
     return Alert.objects.filter(
-        tenant__in=among({one.tenant_id for one in subjects}), period__in={one.period for one in subjects}
+        among("tenant", {one.tenant_id for one in subjects}), period__in={one.period for one in subjects}
     )

@@ -79,6 +79,7 @@ SELECT tag FROM unnest(%s::int[]) AS t (tag) WHERE pg_try_advisory_xact_lock(has
 TOTALS = """
 SELECT t.tenant_id, t.metric_id, t.epoch, t.used, 0, t.refused, t.period FROM usage_usageperiod t
 JOIN unnest(%s::bigint[], %s::date[]) AS w (tenant_id, period) USING (tenant_id, period)
+WHERE t.tenant_id = ANY (%s::bigint[]) -- says the same again, and leads to the index
 UNION ALL
 SELECT tenant_id, metric_id, epoch, added, removed, 0, NULL FROM usage_usagelevel WHERE tenant_id = ANY (%s::bigint[])
 """
@@ -177,7 +178,7 @@ def totals(wanted: Iterable[tuple[int, date]]) -> Totals:
     parts: dict[tuple[int, int], list[Part]] = {}
     ids, periods = array(pk for pk, _ in pairs), array(period for _, period in pairs)
     with connection.cursor() as cursor:
-        cursor.execute(TOTALS, [ids, periods, ids])
+        cursor.execute(TOTALS, [ids, periods, ids, ids])
         for tenant, metric, epoch, used, removed, refused, _ in cursor:
             parts.setdefault((tenant, metric), []).append(Part(epoch, used, removed, refused))
     return {key: Total(tuple(found)) for key, found in parts.items()}

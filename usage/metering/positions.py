@@ -40,7 +40,7 @@ class Position:
 
 def locked(tenant_ids: Iterable[int]) -> list[Tenant]:
     """The tenants' rows: two who judge the same tenant take turns, so that the later one knows all of the first."""
-    rows = Tenant.objects.filter(pk__in=among(tenant_ids)).select_for_update(no_key=True)
+    rows = Tenant.objects.filter(among("pk", tenant_ids)).select_for_update(no_key=True)
     return list(rows.order_by("pk"))
 
 

@@ -41,7 +41,7 @@ def reopen(bulk: redis.Redis, life: bytes, at: datetime) -> int:
 
 def _open(bulk: redis.Redis, ids: Sequence[int], life: bytes, at: datetime) -> int:
     """Open those of the tenants that nobody has opened yet; returns how many."""
-    tenants = list(Tenant.objects.filter(pk__in=among(ids)))
+    tenants = list(Tenant.objects.filter(among("pk", ids)))
     found = _look(bulk, tenants)
     cold = [tenant for tenant in tenants if not found[tenant.pk].is_alive(life)]
     if not cold:
@@ -75,7 +75,7 @@ def _look(bulk: redis.Redis, tenants: Sequence[Tenant]) -> Mapping[int, Opening]
 
 def _bring_newer(bulk: redis.Redis, rights: Mapping[int, Entitlements], at: datetime) -> None:
     """An edit since the limits were read may have found no account to rewrite."""
-    versions = dict(Entitlement.objects.filter(tenant__in=among(rights)).values_list("tenant_id", "version"))
+    versions = dict(Entitlement.objects.filter(among("tenant", rights)).values_list("tenant_id", "version"))
     newer = [one.tenant for pk, one in rights.items() if versions.get(pk, 0) > one.version]
     if newer:
         rewrite_limits(bulk, newer, at)

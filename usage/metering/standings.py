@@ -97,7 +97,7 @@ def _spent_before(found: Iterable[Position]) -> Mapping[tuple[int, date], Decima
     capped = [one.tenant_id for one in found if one.rights.caps.amounts]
     if not capped:
         return {}
-    rows = Standing.objects.filter(tenant__in=among(capped)).values_list("tenant_id", "period", "overage")
+    rows = Standing.objects.filter(among("tenant", capped)).values_list("tenant_id", "period", "overage")
     return {(tenant_id, period): overage for tenant_id, period, overage in rows}
 
 

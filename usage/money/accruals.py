@@ -103,7 +103,7 @@ def _billed(wanted: Sequence[Rates]) -> Iterator[tuple[Rates, Rate]]:
 def _kept(levels: Sequence[_Level]) -> dict[tuple[int, int], Kept]:
     """Rows of the same period."""
     periods = {level.key: level.one.period.first for level in levels}
-    mine = LevelAccrual.objects.filter(tenant__in=among({pk for pk, _ in periods}))
+    mine = LevelAccrual.objects.filter(among("tenant", {pk for pk, _ in periods}))
     rows = mine.filter(period__in=set(periods.values()))
     found = rows.values_list("tenant_id", "metric_id", "period", *Kept._fields)
     return {row[:2]: Kept._make(row[3:]) for row in found if periods.get(row[:2]) == row[2]}
