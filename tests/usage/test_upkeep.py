@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,7 +17,8 @@ from tenants.anchors import change_anchor
 from tenants.models import Tenant
 from tests.conftest import MakeTenant
 from tests.usage.counting import Clock, flush
-from usage.metering import Charge, accounts, chores, consume, record
+from usage.metering import Charge, accounts, chores, consume, record, standings
+from usage.metering.standings import Touch
 from usage.models import Alert, Standing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.counting]
@@ -181,6 +182,28 @@ class TestEdits:
         edit("free", included=5)
         assert chores.take_over_changes(clock.now) == 3
         assert seen == [tenants[0].slug, late.slug, tenants[1].slug]
+
+    def test_what_is_changed_while_others_are_judged_is_felt_before_the_next_are(
+        self, make_tenant: MakeTenant, clock: Clock, edit: Edit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for slug in ("first", "second"):
+            make_tenant(slug)
+        late = make_tenant("late", "starter")
+        chores.take_over_changes(clock.now)
+        unfelt: list[int] = []
+        restand = standings.restand
+
+        def note(touched: Mapping[int, Touch | None], at: datetime) -> None:
+            unfelt.append(EntitlementChange.objects.waiting().count())
+            if len(unfelt) == 1:
+                limits_changed(Tenant.objects.filter(pk=late.pk), reason="meanwhile", at=at)
+            restand(touched, at)
+
+        monkeypatch.setattr("usage.metering.upkeep.CHUNK", 1)
+        monkeypatch.setattr("usage.metering.upkeep.restand", note)
+        edit("free", included=5)
+        assert chores.take_over_changes(clock.now) == 3
+        assert not any(unfelt)
 
     def test_late_writer_does_not_bring_older_limits_back(
         self, tenant: Tenant, clock: Clock, edit: Edit, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from django.db.models import F
 from billing.entitlements import entitlements_of
 from billing.models import Allowance, EntitlementChange, Metric, PriceTier, SpendCap
 from billing.periods import period_at
+from tenants.arrays import among
 from tenants.models import Tenant
 from usage.metering.accounts import AHEAD, Opening, look, open_account, rewrite_limits
 from usage.metering.expectations import learn
@@ -26,11 +27,12 @@ ACTIVE = timedelta(days=7)  # used since then = active
 def take_over_changes(bulk: redis.Redis, at: datetime) -> int:
     """Bring waiting changes of limits into Redis, busiest tenants first, then judge; returns how many changes.
 
-    Limits first for all, so that judging the first thousand delays no limit of the last.
+    Limits first for all, so that judging the first thousand delays no limit of the last, nor of who changes meanwhile.
     """
-    count = sum(_take_over(bulk, some, at) for some in _waiting())
-    while _judge_changed(at):
-        continue
+    count, is_judged = 0, True
+    while is_judged:
+        count += sum(_take_over(bulk, some, at) for some in _waiting())
+        is_judged = _judge_changed(at) > 0
     return count
 
 
@@ -48,6 +50,8 @@ def _waiting() -> Iterator[Sequence[int]]:
 
 def _busiest_first(after: int) -> list[int]:
     waiting = EntitlementChange.objects.waiting().filter(pk__gt=after)
+    if not waiting.exists():  # asked for each chunk: without a look at who was used when
+        return []
     by_use = waiting.order_by(F("tenant__standing__last_used").desc(nulls_last=True), "pk")
     return list(by_use.values_list("pk", flat=True))
 
@@ -55,10 +59,12 @@ def _busiest_first(after: int) -> list[int]:
 @transaction.atomic
 def _take_over(bulk: redis.Redis, some: Sequence[int], at: datetime) -> int:
     """Bring these changes into Redis, but for what another has taken by now; returns how many."""
-    waiting = EntitlementChange.objects.waiting().filter(pk__in=some).select_for_update(skip_locked=True)
+    waiting = (
+        EntitlementChange.objects.waiting().filter(among("pk", some)).select_for_update(skip_locked=True)
+    )
     taken = dict(waiting.values_list("pk", "tenant_id"))
-    rewrite_limits(bulk, Tenant.objects.filter(pk__in=taken.values()), at)
-    EntitlementChange.objects.filter(pk__in=taken).update(felt_at=at)
+    rewrite_limits(bulk, Tenant.objects.filter(among("pk", taken.values())), at)
+    EntitlementChange.objects.filter(among("pk", taken)).update(felt_at=at)
     return len(taken)
 
 
