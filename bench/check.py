@@ -118,7 +118,7 @@ def measure(count: int, threads: int) -> dict[str, list[Times]]:
 
 def show(count: int, threads: int, taken: dict[str, list[Times]]) -> None:
     title = f"{count} {'process' if count == 1 else 'processes'}, {threads} thread{'s' * (threads > 1)}"
-    print(f"\n{title:28}{'p50 µs':>9}{'of turns':>17}{'p99 µs':>10}{'a second':>11}{'× GET':>8}")
+    print(f"\n{title:28}{'p50 µs':>9}{'of turns':>19}{'p99 µs':>10}{'a second':>11}{'× GET':>8}")
     base = statistics.median(part for turn in taken[GET] for part in turn)
     for name, turns in taken.items():
         every = [part for turn in turns for part in turn]
@@ -127,7 +127,7 @@ def show(count: int, threads: int, taken: dict[str, list[Times]]) -> None:
         spread = f"{tenths[0]:,.0f} to {tenths[-1]:,.0f}"
         rate = len(every) / (len(turns) * SECONDS)
         print(
-            f"{name:28}{middle * 1e6:9,.1f}{spread:>17}{last * 1e6:10,.0f}{rate:11,.0f}{middle / base:8.2f}"
+            f"{name:28}{middle * 1e6:9,.1f}{spread:>19}{last * 1e6:10,.0f}{rate:11,.0f}{middle / base:8.2f}"
         )
 
 
