@@ -15,6 +15,7 @@ from pages_world import PATTERNS
 
 from billing.models import Metric, Statement
 from billing.periods import period_at, period_before
+from config.celery import collect_seldom
 from tenants.models import Tenant
 from usage.metering import keys
 from usage.metering.accounts import ensure_months
@@ -80,6 +81,7 @@ def flushed() -> tuple[int, float, Sizes]:
 
     The first tenants are opened by the real scripts; all others are their copies, and so are their accounts.
     """
+    collect_seldom()  # as the flusher's process does
     at, alike = timezone.now(), defaultdict[int, list[Tenant]](list)
     ensure_months(at)
     everybody = list(Tenant.objects.order_by("pk"))
