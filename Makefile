@@ -20,7 +20,7 @@ demo: .venv/.demo ## Show Headroom with a dozen tenants and traffic (PORT=8000 c
 
 test: export HEADROOM_DEMO = 1
 test: .venv/.dev ## Run the tests on servers of their own (ARGS= for pytest, REDIS_SERVER= a program)
-	@$(EMBEDDED) --throwaway $(if $(REDIS_SERVER),--redis-server $(REDIS_SERVER)) -- $(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(EMBEDDED) --throwaway $(if $(REDIS_SERVER),--redis-server $(REDIS_SERVER)) -- $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: code types floors pages django ## Check format, lint, types, floors, templates, migrations and settings
 code types floors pages django: .venv/.dev

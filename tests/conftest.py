@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -29,6 +30,16 @@ __all__ = ["pytest_terminal_summary"]  # the table of what was broken
 
 PASSWORD = "correct horse battery"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+# Files that take long, by the beginning of their path: what begins last would keep one process while the others idle.
+LONG = (
+    "chaos/",
+    "isolation/test_pages",
+    "usage/test_counting_machine",
+    "browser/test_accessibility",
+    "isolation/",
+    "browser/",
+    "demo/",
+)
 
 
 class MakeTenant(Protocol):
@@ -39,6 +50,18 @@ class MakeUser(Protocol):
     def __call__(
         self, email: str = ..., role: str | None = ..., tenant: Tenant | None = ..., **fields: Any
     ) -> User: ...
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    home = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(home).as_posix()
+        return next((number for number, begin in enumerate(LONG) if path.startswith(begin)), len(LONG))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)
