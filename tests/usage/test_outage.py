@@ -30,6 +30,7 @@ from usage.metering import (
     record,
 )
 from usage.metering.accounts import Opening, look
+from usage.metering.breaker import LEAST
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -130,7 +131,7 @@ class TestTime:
         self, proxy: Proxy, tenant: Tenant, mode: Mode
     ) -> None:
         call(tenant)
-        assert away(proxy, mode, tenant) <= 4
+        assert away(proxy, mode, tenant) < 2 * LEAST  # a window may end between them
         begun = time.perf_counter()
         assert median_of(500, lambda: call(tenant)) < settings.HEADROOM_REDIS_DEADLINE / 20
         # Not one of them has waited for Redis: what looks whether it is back runs beside them.
