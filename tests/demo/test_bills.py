@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,11 @@ class TestBills:
         assert all((world.folder / bill.source).exists() for bill in bills)
 
     def test_are_imported_by_the_command_as_well(self, world: World) -> None:
-        path = next(world.folder.glob("aws-*.csv"))
-        call_command("import_costs", str(path), "--dry-run")
+        path, before = next(world.folder.glob("aws-*.csv")), CostBill.objects.count()
+        said = StringIO()
+        call_command("import_costs", str(path), "--dry-run", stdout=said)
+        assert "AWS" in said.getvalue()
+        assert CostBill.objects.count() == before
 
     def test_are_fetched_again_only_when_they_are_old(self, world: World) -> None:
         bring_bills(world.folder, world.at + timedelta(hours=1))

@@ -49,7 +49,7 @@ class TestAddKey:
         self, tenant: Tenant, owner: User, make_tenant: MakeTenant
     ) -> None:
         create_key(make_tenant("other"), name="job", at=NOW)
-        add_key(tenant, name="job", person=owner, at=NOW)
+        assert add_key(tenant, name="job", person=owner, at=NOW).key.tenant == tenant
 
     def test_refuses_one_key_too_many_until_one_ends(self, tenant: Tenant, owner: User) -> None:
         keys = [add_key(tenant, name=f"job {n}", person=owner, at=NOW).key for n in range(MOST)]
